@@ -1,0 +1,4 @@
+"""The `shikong` command.
+
+SPDX-License-Identifier: Apache-2.0
+"""

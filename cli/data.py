@@ -1,0 +1,137 @@
+"""`shikong ingest`, `sample`, `releases`, `quarantine`, `migrate`: the data.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from psycopg import sql
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from shikong.cli.console import clear_errors, err, out
+from shikong.ingest.errors import IngestError
+from shikong.ingest.features import Options
+from shikong.ingest.job import ingest as run_ingest
+from shikong.ingest.report import Report
+from shikong.layers import catalog
+from shikong.samples import city
+from shikong.store import database
+from shikong.store import migrate as migrations
+
+
+def ingest(
+    source: Annotated[Path, typer.Argument(help="file or file geodatabase to load")],
+    layer: Annotated[str, typer.Option(help="the layer that it goes into: `shikong layers list`")],
+    crs: Annotated[str | None, typer.Option(help="the source's CRS when it does not say it: EPSG:4527")] = None,
+    datum: Annotated[str | None, typer.Option(help="gcj02: coordinates carry the shift of Chinese web maps")] = None,
+    source_layer: Annotated[str | None, typer.Option(help="the layer inside the source, when it has several")] = None,
+    map: Annotated[list[str] | None, typer.Option(help="field=COLUMN, when names differ")] = None,
+    valid_from: Annotated[str | None, typer.Option(help="since when the rows hold: 2024-12-31")] = None,
+    update: Annotated[bool, typer.Option("--update", help="add and change only; end nothing")] = False,
+) -> None:
+    """Load a source into a layer: read, check, publish at once, and report every row."""
+    with clear_errors():
+        options = Options(
+            crs=crs, datum=datum, source_layer=source_layer, fields=_pairs(map or []),
+            valid_from=_moment(valid_from), mode="update" if update else "replace",
+        )  # fmt: skip
+        migrations.migrate(database.dsn(database.default().settings))
+        report = _with_progress(source, layer, options)
+        report.print(out)
+
+
+def sample(
+    size: Annotated[str, typer.Option(help=f"one of {', '.join(city.SIZES)}")] = "small",
+    seed: Annotated[int, typer.Option(help="another seed, another city")] = 371500,
+    folder: Annotated[Path | None, typer.Option(help="where the files go (default: the data folder)")] = None,
+    only_generate: Annotated[bool, typer.Option("--only-generate", help="write the files and load nothing")] = False,
+) -> None:
+    """Generate the sample city and load it. Every record of it is labelled as generated."""
+    with clear_errors():
+        if size not in city.SIZES:
+            raise IngestError(f"no sample city of size {size!r}; there are: {', '.join(city.SIZES)}")
+        target = folder or database.default().settings.data / "samples" / f"{size}-{seed}"
+        city.generate(size, target, seed=seed, progress=lambda text: err.print(f"[dim]  {text}[/]"))
+        if not only_generate:
+            load_sample(target)
+
+
+def load_sample(folder: Path) -> None:
+    """Load a generated city's files in the order of its manifest."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for step in manifest["steps"]:
+        report = _with_progress(folder / step["file"], step["layer"], Options(origin="generated"))
+        counts = report.counts
+        out.print(f"  {report.layer:<24}{counts.stored:>12,} stored {counts.quarantined:>6,} quarantined")
+
+
+def releases(layer: Annotated[str | None, typer.Argument(help="only this layer")] = None) -> None:
+    """List what has been published, newest first."""
+    with clear_errors():
+        query = sql.SQL(
+            "SELECT id, layer, published_at::timestamp(0), origin, source, rows_stored, rows_quarantined, added, changed,"
+            " ended FROM shikong.release WHERE %(layer)s::text IS NULL OR layer = %(layer)s ORDER BY id DESC LIMIT 100"
+        )
+        table = Table("id", "layer", "published", "origin", "source", "stored", "quarantined", "added", "changed", "ended")
+        for row in database.default().thread_fetch(query, {"layer": layer}):
+            table.add_row(*(str(value) for value in row))
+        out.print(table)
+
+
+def quarantine(release: Annotated[int, typer.Argument(help="number of a release: `shikong releases`")]) -> None:
+    """List the rows that a release refused, and why."""
+    with clear_errors():
+        query = sql.SQL(
+            "SELECT source_row, rule, field, value FROM shikong.quarantine WHERE release_id = %(release)s"
+            " ORDER BY source_row LIMIT 1000"
+        )
+        table = Table("row", "rule", "field", "value")
+        for row in database.default().thread_fetch(query, {"release": release}):
+            table.add_row(*("" if value is None else str(value) for value in row))
+        out.print(table)
+
+
+def migrate() -> None:
+    """Bring the database to the shape that this version needs."""
+    with clear_errors():
+        done = migrations.migrate(database.dsn(database.default().settings))
+        out.print(f"applied: {', '.join(done)}" if done else "the database is up to date")
+
+
+def _with_progress(source: Path, layer: str, options: Options) -> Report:
+    """Run an ingest under a progress bar."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(layer, total=None)
+        step: Callable[[int, int | None], None] = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
+        return run_ingest(database.default(), catalog.default(), source, layer, options, step)
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, sign, column = text.partition("=")
+        if not (name and sign and column):
+            raise IngestError(f"--map {text}: write field=COLUMN")
+        pairs[name.strip()] = column.strip()
+    return pairs
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise IngestError(f"--valid-from {text}: write a date such as 2024-12-31") from error
+    zone = ZoneInfo(catalog.default().city.timezone)
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

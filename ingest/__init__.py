@@ -1,0 +1,4 @@
+"""Bringing data in: read, check, stage, publish, report.
+
+SPDX-License-Identifier: Apache-2.0
+"""

@@ -1,0 +1,26 @@
+"""Why a source was not loaded. The message says what to do; what was published before stays.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+
+class IngestError(Exception):
+    """The source cannot be loaded."""
+
+
+class UnreadableSource(IngestError):
+    """The file is missing, broken, or of a format that no reader knows."""
+
+
+class EmptySource(IngestError):
+    """The source has no rows."""
+
+
+class WrongGeometry(IngestError):
+    """The source's geometry does not fit the layer."""
+
+
+class UnknownCrs(IngestError):
+    """The source does not say its coordinate reference system, or says one that cannot be used."""

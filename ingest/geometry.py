@@ -1,0 +1,102 @@
+"""Checks of geometries against a layer's declaration, whole batches at a time.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import shapely
+
+from shikong.ingest.convert import Rejection
+from shikong.ingest.errors import WrongGeometry
+from shikong.ingest.readers.base import Geometries
+from shikong.layers.model import Layer
+from shikong.store import ellipsoid
+
+_TYPE_IDS = {
+    "Point": 0, "LineString": 1, "Polygon": 3, "MultiPoint": 4, "MultiLineString": 5, "MultiPolygon": 6,
+}  # fmt: skip
+_NAMES = {number: name for name, number in _TYPE_IDS.items()} | {2: "LinearRing", 7: "GeometryCollection"}
+_MULTI = {0: (4, shapely.multipoints), 1: (5, shapely.multilinestrings), 3: (6, shapely.multipolygons)}
+
+
+def fit_type(layer: Layer, shapes: Geometries) -> Geometries:
+    """Make single shapes multiple where the layer wants it, and the other way where nothing is lost.
+
+    Raises WrongGeometry when no shape of the batch is of the layer's kind: the wrong file was given.
+    """
+    wanted = _TYPE_IDS[layer.geometry or ""]
+    kinds = shapely.get_type_id(shapes)
+    for single, (multi, build) in _MULTI.items():
+        if wanted == multi:
+            promote = kinds == single
+            if promote.any():
+                shapes = shapes.copy()
+                parts = shapes[promote]
+                shapes[promote] = build(parts, indices=np.arange(len(parts)))
+        elif wanted == single:
+            alone = (kinds == multi) & (shapely.get_num_geometries(shapes) == 1)
+            if alone.any():
+                shapes = shapes.copy()
+                shapes[alone] = shapely.get_geometry(shapes[alone], 0)
+    present = ~shapely.is_missing(shapes)
+    found = shapely.get_type_id(shapes)
+    if present.any() and not (found[present] == wanted).any():
+        names = sorted({_NAMES.get(int(kind), "unknown") for kind in found[present]})
+        raise WrongGeometry(f"{layer.id} holds {layer.geometry}, but the source has {', '.join(names)}")
+    return shapes
+
+
+def check(layer: Layer, shapes: Geometries, first_row: int) -> tuple[Geometries, Any, list[Rejection], int]:
+    """Check a batch that is in storage coordinates.
+
+    Gives the shapes (repaired where the layer allows), which rows to keep, why the others not, and
+    how many were repaired.
+    """
+    rejections: list[Rejection] = []
+    keep = np.ones(len(shapes), dtype=bool)
+
+    def reject(bad: Any, rule: str, values: Any = None) -> None:
+        nonlocal keep
+        for index in np.flatnonzero(bad & keep):
+            value = None if values is None else str(values[index])
+            rejections.append(Rejection(first_row + int(index), rule, "geometry", value))
+        keep &= ~bad
+
+    reject(shapely.is_missing(shapes) | shapely.is_empty(shapes), "no_geometry")
+    kinds = shapely.get_type_id(shapes)
+    wrong = kinds != _TYPE_IDS[layer.geometry or ""]
+    reject(wrong, f"not_a_{layer.geometry}", [_NAMES.get(int(kind)) for kind in kinds])
+    bounds = shapely.bounds(shapes)
+    with np.errstate(invalid="ignore"):
+        outside = ~(
+            (bounds[:, 0] >= -180) & (bounds[:, 2] <= 180) & (bounds[:, 1] >= -90) & (bounds[:, 3] <= 90)
+        )
+    reject(outside, "outside_the_earth", bounds.tolist())
+    repaired = 0
+    invalid = ~shapely.is_valid(shapes) & keep
+    if "repair_geometry" in layer.quality and invalid.any():
+        shapes, repaired = _repair(layer, shapes, invalid)
+        invalid &= ~shapely.is_valid(shapes)
+    if "valid_geometry" in layer.quality or "repair_geometry" in layer.quality:
+        reject(invalid, "valid_geometry", shapely.is_valid_reason(shapes))
+    return shapes, keep, rejections, repaired
+
+
+def _repair(layer: Layer, shapes: Geometries, invalid: Any) -> tuple[Geometries, int]:
+    """Repair with the structure method, which keeps what the rings enclose and adds nothing."""
+    shapes = shapes.copy()
+    shapes[invalid] = shapely.make_valid(shapes[invalid], method="structure", keep_collapsed=False)
+    shapes[invalid] = fit_type(layer, shapes[invalid])
+    return shapes, int((shapely.is_valid(shapes) & invalid).sum())
+
+
+def derive(layer: Layer, shapes: Geometries) -> dict[str, Any]:
+    """Values of the layer's derived fields (m2, m), rounded to 0.01 as areas are reported."""
+    rules = {"ellipsoidal_area": ellipsoid.areas, "ellipsoidal_length": ellipsoid.lengths}
+    return {
+        name: np.round(rules[decl.derived](shapes), 2) for name, decl in layer.fields.items() if decl.derived is not None
+    }

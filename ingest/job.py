@@ -1,0 +1,61 @@
+"""One ingest from start to end: which reader, which loader.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shikong.ingest import cube, features, observations, raster
+from shikong.ingest.errors import IngestError, UnreadableSource
+from shikong.ingest.features import Options, Progress
+from shikong.ingest.readers import table, vector
+from shikong.ingest.readers.base import FeatureSource
+from shikong.ingest.report import Report
+from shikong.layers.catalog import Catalog
+from shikong.store.database import Database
+
+
+def ingest(
+    database: Database, catalog: Catalog, path: Path, layer_id: str, options: Options, progress: Progress
+) -> Report:
+    """Load a source into a layer and publish it.
+
+    Raises UnknownLayer, IngestError; then what was published before stays.
+    """
+    layer = catalog.layer(layer_id)
+    if not path.exists():
+        raise UnreadableSource(f"{path} does not exist")
+    if path.is_file() and path.stat().st_size == 0:
+        raise UnreadableSource(f"{path.name} is an empty file")
+    data = database.settings.data
+    suffix = path.suffix.lower()
+    with database.thread_session() as conn:
+        if layer.kind == "coverage":
+            _expect(suffix, raster.SUFFIXES, layer_id)
+            return raster.load(conn, catalog, layer, path, options, data, progress)
+        if layer.kind == "cube":
+            _expect(suffix, cube.SUFFIXES, layer_id)
+            return cube.load(conn, catalog, layer, path, options, data, progress)
+        if layer.kind == "observations":
+            _expect(suffix, (*table.SUFFIXES, ".nc", ".nc4"), layer_id)
+            return observations.load(conn, catalog, layer, path, options, progress)
+        if layer.kind == "records":
+            raise IngestError(f"{layer_id} is made from the other layers; nothing is loaded into it")
+        source = open_features(path, options.source_layer)
+        return features.load(conn, catalog, layer, path, source, options, progress)
+
+
+def open_features(path: Path, source_layer: str | None) -> FeatureSource:
+    """Open a source of features by its suffix."""
+    suffix = path.suffix.lower()
+    if suffix in table.SUFFIXES or (suffix == ".json" and table.is_record_list(path)):
+        return table.open_source(path)
+    _expect(suffix, (*vector.SUFFIXES, *table.SUFFIXES), "features")
+    return vector.open_source(path, source_layer)
+
+
+def _expect(suffix: str, known: tuple[str, ...], what: str) -> None:
+    if suffix not in known:
+        raise UnreadableSource(f"a {suffix or 'file without suffix'} cannot be loaded into {what}; known: {' '.join(known)}")

@@ -1,0 +1,54 @@
+"""What every reader of features gives.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Geometries = NDArray[np.object_]
+
+#: Rows that are held in memory at a time.
+BATCH_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a source, in the source's own column names, coordinates and order.
+
+    first_row: number of the first row in the source, from 1.
+    geometry: shapely geometries, x = easting or longitude, None where a row has none.
+    """
+
+    first_row: int
+    columns: pd.DataFrame
+    geometry: Geometries
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """An opened source of features.
+
+    crs: what the source says of its CRS (WKT, PROJ or authority text), None when it says nothing.
+    geographic_by_name: the columns are called longitude and latitude, which says what the numbers are.
+    total: number of rows, None when the format cannot tell beforehand.
+    """
+
+    format: str
+    crs: str | None
+    fields: list[str]
+    total: int | None
+    batches: Callable[[], Iterator[Batch]]
+    geographic_by_name: bool = False
+
+
+def object_array(geometries: Any) -> Geometries:
+    """A one-dimensional array of geometries."""
+    return np.asarray(geometries, dtype=object)

@@ -1,0 +1,128 @@
+"""Tables with coordinates: CSV and other delimited text, and JSON lists of records.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import shapely
+
+from shikong.ingest.errors import EmptySource, UnknownCrs, UnreadableSource
+from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, Geometries, object_array
+
+SUFFIXES = (".csv", ".tsv", ".txt")
+
+#: Column names that say by themselves that they hold degrees, and names that do not.
+_LONGITUDE = ("lon", "lng", "long", "longitude", "lgtd", "经度", "gauge_lon", "dec_long_va")
+_LATITUDE = ("lat", "latitude", "lttd", "纬度", "gauge_lat", "dec_lat_va")
+_X = ("x", "x_coord", "easting", "横坐标")
+_Y = ("y", "y_coord", "northing", "纵坐标")
+_WKT = ("wkt", "geometry", "geom", "the_geom")
+
+
+def open_source(path: Path) -> FeatureSource:
+    """Open a table. Raises UnreadableSource, EmptySource, and UnknownCrs when no column holds places."""
+    frame = read_frame(path)
+    shapes, geographic = _geometry(path, frame)
+
+    def batches() -> Iterator[Batch]:
+        for start in range(0, len(frame), BATCH_ROWS):
+            part = slice(start, start + BATCH_ROWS)
+            yield Batch(start + 1, frame.iloc[part].reset_index(drop=True), shapes[part])
+
+    return FeatureSource("table", None, [str(name) for name in frame.columns], len(frame), batches, geographic)
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """The rows of a delimited text or JSON list; every value of a text file stays text."""
+    text = _decode(path)
+    frame = _json_frame(path, text) if path.suffix.lower() == ".json" else _text_frame(path, text)
+    if frame.empty:
+        raise EmptySource(f"{path.name} has no rows")
+    return frame
+
+
+def is_record_list(path: Path) -> bool:
+    """Whether a .json file is a list of records (and not GeoJSON)."""
+    with path.open("rb") as file:
+        return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+
+
+def _decode(path: Path) -> str:
+    data = path.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise UnreadableSource(f"{path.name} is neither UTF-8 nor GB18030 text")
+
+
+def _json_frame(path: Path, text: str) -> pd.DataFrame:
+    try:
+        records = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UnreadableSource(f"{path.name} is not valid JSON: line {error.lineno}: {error.msg}") from error
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise UnreadableSource(f"{path.name} is neither GeoJSON nor a list of records")
+    return pd.DataFrame.from_records(records)
+
+
+def _text_frame(path: Path, text: str) -> pd.DataFrame:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        raise EmptySource(f"{path.name} is empty")
+    delimiter = max(",;\t|", key=lines[0].count)
+    if delimiter not in lines[0]:
+        raise UnreadableSource(f"{path.name} is not a delimited table: its first line has one column")
+    if len(lines) > 1 and _is_rdb_format_line(lines[1], delimiter):
+        del lines[1]
+    try:
+        return pd.read_csv(
+            io.StringIO("\n".join(lines)), sep=delimiter, dtype=str, keep_default_na=False, na_values=[""]
+        )
+    except (pd.errors.ParserError, csv.Error) as error:
+        raise UnreadableSource(f"{path.name} is not a regular table: {error}") from error
+
+
+def _is_rdb_format_line(line: str, delimiter: str) -> bool:
+    """USGS RDB files give widths such as `5s` in the second line."""
+    cells = line.split(delimiter)
+    return all(cell[:-1].isdigit() and cell[-1:] in "sdn" for cell in cells if cell)
+
+
+def _geometry(path: Path, frame: pd.DataFrame) -> tuple[Geometries, bool]:
+    names = {str(name).strip().lower(): name for name in frame.columns}
+    for xs, ys, geographic in ((_LONGITUDE, _LATITUDE, True), (_X, _Y, False)):
+        x = next((names[name] for name in xs if name in names), None)
+        y = next((names[name] for name in ys if name in names), None)
+        if x is not None and y is not None:
+            points = shapely.points(_numbers(frame[x]), _numbers(frame[y]))
+            points[shapely.is_missing(points) | pd.isna(shapely.get_x(points)) | pd.isna(shapely.get_y(points))] = None
+            return object_array(points), geographic
+    for name in _WKT:
+        if name in names:
+            return object_array(shapely.from_wkt(frame[names[name]].to_numpy(), on_invalid="ignore")), False
+    for name in frame.columns:
+        if frame[name].map(_is_position).all():
+            return object_array(shapely.points([value[:2] for value in frame[name]])), True
+    raise UnknownCrs(
+        f"{path.name} has no columns with places; name them lon and lat, x and y, or wkt. "
+        f"It has: {', '.join(str(name) for name in frame.columns)}"
+    )
+
+
+def _numbers(column: pd.Series[Any]) -> Any:
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+
+
+def _is_position(value: object) -> bool:
+    return isinstance(value, list) and len(value) >= 2 and all(isinstance(part, int | float) for part in value)

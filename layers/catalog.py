@@ -1,0 +1,97 @@
+"""All declarations of the city, loaded and checked against each other.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from shikong.layers import yaml_source
+from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
+from shikong.layers.model import City, CodeList, Layer
+
+HOME = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The city, its layers and its code lists, by id."""
+
+    city: City
+    layers: dict[str, Layer]
+    codes: dict[str, CodeList]
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers.values())
+
+    def layer(self, layer_id: str) -> Layer:
+        """The layer with this id. Raises UnknownLayer."""
+        try:
+            return self.layers[layer_id]
+        except KeyError:
+            raise UnknownLayer(layer_id, sorted(self.layers)) from None
+
+
+def load(home: Path = HOME) -> Catalog:
+    """Load every declaration below ``home``.
+
+    Raises DeclarationError with the faults of all files together.
+    """
+    faults: list[Fault] = []
+    codes: dict[str, CodeList] = {}
+    layers: dict[str, Layer] = {}
+    city: City | None = None
+    for path in sorted(home.rglob("*.yml")):
+        try:
+            if path == home / "city.yml":
+                city = yaml_source.read(path, City)
+            elif path.parent.name == "codes":
+                code_list = yaml_source.read(path, CodeList)
+                faults += _name_faults(path, code_list.id, codes)
+                codes[code_list.id] = code_list
+            else:
+                layer = yaml_source.read(path, Layer)
+                faults += _name_faults(path, layer.id, layers)
+                if path.parent.name != layer.theme:
+                    faults.append(Fault(path, 1, "theme", f"is {layer.theme!r}; the file lies in {path.parent.name}/"))
+                layers[layer.id] = layer
+        except DeclarationError as error:
+            faults += error.faults
+    if city is None and not any(fault.file.name == "city.yml" for fault in faults):
+        faults.append(Fault(home / "city.yml", 1, "(file)", "is missing"))
+    faults += [fault for layer in layers.values() for fault in _reference_faults(home, layer, layers, codes)]
+    if faults or city is None:
+        raise DeclarationError(faults)
+    order = {theme: index for index, theme in enumerate(("base", "planning", "nature", "water", "culture", "catalogue"))}
+    ranked = sorted(layers.values(), key=lambda layer: (order[layer.theme], layer.id))
+    return Catalog(city, {layer.id: layer for layer in ranked}, codes)
+
+
+@cache
+def default() -> Catalog:
+    """The declarations that ship with the service, loaded once."""
+    return load()
+
+
+def _name_faults(path: Path, identifier: str, known: dict[str, Layer] | dict[str, CodeList]) -> list[Fault]:
+    faults = []
+    if identifier != path.stem:
+        faults.append(Fault(path, 1, "id", f"is {identifier!r}, but the file is called {path.name}"))
+    if identifier in known:
+        faults.append(Fault(path, 1, "id", f"{identifier!r} is declared twice"))
+    return faults
+
+
+def _reference_faults(
+    home: Path, layer: Layer, layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[Fault]:
+    path = home / layer.theme / f"{layer.id}.yml"
+    for name, field in layer.fields.items():
+        if field.codes and field.codes not in codes:
+            yield Fault(path, 1, f"fields.{name}.codes", f"no code list {field.codes!r}; known: {sorted(codes)}")
+    if layer.stations and (layer.stations not in layers or layers[layer.stations].geometry != "Point"):
+        yield Fault(path, 1, "stations", f"{layer.stations!r} is not a layer of points")

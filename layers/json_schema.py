@@ -1,0 +1,25 @@
+"""JSON Schemas of the declarations, for editors (the first line of each YAML file names its schema).
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from shikong.layers.model import City, CodeList, Declared, Layer
+
+MODELS: dict[str, type[Declared]] = {"layer": Layer, "code_list": CodeList, "city": City}
+
+
+def render(model: type[Declared]) -> str:
+    """One model as JSON Schema text."""
+    return json.dumps(model.model_json_schema(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+def write(folder: Path) -> None:
+    """Write every schema into a folder."""
+    folder.mkdir(exist_ok=True)
+    for name, model in MODELS.items():
+        (folder / f"{name}.schema.json").write_text(render(model), encoding="utf-8")

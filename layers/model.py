@@ -1,0 +1,201 @@
+"""The typed model of a layer declaration (layers/<theme>/<id>.yml).
+
+Everything that the service knows of a layer is derived from it: table, API, tiles, metadata,
+checks and access. The models are frozen and refuse unknown keys, so that a misspelt key is an
+error with a line number and never a silent default.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
+
+FieldType = Literal["string", "integer", "number", "boolean", "date", "datetime"]
+GeometryType = Literal["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"]
+Kind = Literal["features", "observations", "coverage", "cube", "records"]
+Theme = Literal["base", "planning", "nature", "water", "culture", "catalogue"]
+
+#: Names that every feature has besides its declared fields; a declaration may not use them.
+RESERVED_FIELDS = frozenset({"id", "geom", "geometry", "valid_from", "valid_to", "origin", "release"})
+
+
+class Declared(BaseModel):
+    """Base of all parts of a declaration: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text(Declared):
+    """A text for people, in both of the service's languages."""
+
+    zh: str
+    en: str
+
+
+class FieldDecl(Declared):
+    """One attribute of a layer."""
+
+    type: FieldType
+    title: Text
+    required: bool = Field(False, description="a row without a value goes to quarantine")
+    key: bool = Field(False, description="names the feature in the world; unique among current rows")
+    codes: Identifier | None = Field(None, description="the code list that its values come from")
+    unit: str | None = Field(None, description="UCUM unit of a number, for example m2")
+    derived: Literal["ellipsoidal_area", "ellipsoidal_length"] | None = Field(
+        None, description="computed from the geometry on the CGCS2000 ellipsoid, never read from a source"
+    )
+    aliases: tuple[str, ...] = Field((), description="names that sources use for it, matched without case")
+
+
+class TimeDecl(Declared):
+    """How a layer's rows lie in time.
+
+    With ``valid`` each row holds from ``valid_from`` until ``valid_to`` and a feature may have
+    several; with ``start`` (and ``end``) the period is the feature's own, such as an event's.
+    """
+
+    valid: bool = False
+    start: Identifier | None = None
+    end: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        if self.valid == (self.start is not None):
+            raise ValueError("give either `valid: true` or the field names `start` (and `end`)")
+        if self.end and not self.start:
+            raise ValueError("`end` needs `start`")
+        return self
+
+
+class TilesDecl(Declared):
+    """Zoom levels (of WebMercatorQuad) at which vector tiles are cut."""
+
+    min_zoom: int = Field(ge=0, le=22)
+    max_zoom: int = Field(ge=0, le=22)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_zoom > self.max_zoom:
+            raise ValueError("min_zoom is above max_zoom")
+        return self
+
+
+class StyleDecl(Declared):
+    """How a layer is drawn: one colour, or the colours of a field's code list."""
+
+    color: Colour
+    by: Identifier | None = Field(None, description="a field with `codes`; its code list gives the colours")
+
+
+class AccessDecl(Declared):
+    """Who may read and write. `public` is everyone; other names are roles."""
+
+    read: Identifier = "public"
+    write: Identifier
+
+
+class ParameterDecl(Declared):
+    """One observed property of an observations layer, or one variable of a coverage or cube."""
+
+    title: Text
+    unit: str = Field(description="UCUM unit, for example m, mm, m3/s")
+    aliases: tuple[str, ...] = ()
+
+
+class Layer(Declared):
+    """A layer of the city, as declared in one YAML file."""
+
+    id: Identifier
+    title: Text
+    description: Text
+    theme: Theme
+    steward: str = Field(description="the bureau that answers for the data")
+    kind: Kind
+    keywords: tuple[str, ...] = ()
+    geometry: GeometryType | None = None
+    fields: dict[Identifier, FieldDecl] = Field(default_factory=dict)
+    parameters: dict[Identifier, ParameterDecl] = Field(default_factory=dict)
+    stations: Identifier | None = Field(None, description="observations: the layer that holds the stations")
+    time: TimeDecl | None = None
+    quality: tuple[Literal["valid_geometry", "repair_geometry"], ...] = ()
+    tiles: TilesDecl | None = None
+    style: StyleDecl | None = None
+    access: AccessDecl
+
+    @model_validator(mode="after")
+    def _kind_has_its_parts(self) -> Self:
+        if self.kind == "features":
+            self._check_features()
+        elif self.geometry or self.fields or self.tiles or self.style:
+            raise ValueError(f"`geometry`, `fields`, `tiles` and `style` belong to kind features, not {self.kind}")
+        if (self.kind in ("observations", "coverage", "cube")) != bool(self.parameters):
+            raise ValueError("`parameters` are needed by kind observations, coverage and cube, and only there")
+        if (self.kind == "observations") != bool(self.stations):
+            raise ValueError("`stations` is needed by kind observations, and only there")
+        return self
+
+    def _check_features(self) -> None:
+        if not self.geometry or not self.fields:
+            raise ValueError("kind features needs `geometry` and `fields`")
+        keys = [name for name, field in self.fields.items() if field.key]
+        if len(keys) != 1:
+            raise ValueError(f"exactly one field must have `key: true`, found {keys or 'none'}")
+        if taken := RESERVED_FIELDS & set(self.fields):
+            raise ValueError(f"these field names are the service's own: {sorted(taken)}")
+        for role, name in (("start", self.time and self.time.start), ("end", self.time and self.time.end)):
+            if name and (name not in self.fields or self.fields[name].type not in ("date", "datetime")):
+                raise ValueError(f"time.{role}: {name!r} is not a date or datetime field")
+        if self.style and self.style.by:
+            field = self.fields.get(self.style.by)
+            if field is None or not field.codes:
+                raise ValueError(f"style.by: {self.style.by!r} is not a field with `codes`")
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def key_field(self) -> str:
+        """The name of the field that identifies a feature."""
+        return next(name for name, field in self.fields.items() if field.key)
+
+    @property
+    def versioned(self) -> bool:
+        """Whether a feature may have several versions along valid time."""
+        return bool(self.time and self.time.valid)
+
+
+class Code(Declared):
+    """One value of a code list."""
+
+    title: Text
+    color: Colour | None = None
+    aliases: tuple[str, ...] = Field((), description="other codes of sources that mean the same")
+
+
+class CodeList(Declared):
+    """A code list (layers/codes/<id>.yml). Its system says whose codes they are."""
+
+    id: Identifier
+    title: Text
+    system: str = Field(description="the standard or body that defines the codes")
+    codes: dict[str, Code]
+
+
+class City(Declared):
+    """The facts about the city that everything else shares (layers/city.yml)."""
+
+    id: Identifier
+    title: Text
+    description: Text
+    adcode: str
+    timezone: str
+    bbox: tuple[float, float, float, float] = Field(description="CRS84: west, south, east, north")
+    crs: tuple[int, ...] = Field(description="EPSG codes served besides CRS84")
+    publisher: Text
+    contact: str

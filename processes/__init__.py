@@ -1,0 +1,4 @@
+"""The questions that a city asks, as OGC API Processes.
+
+SPDX-License-Identifier: Apache-2.0
+"""

@@ -1,0 +1,91 @@
+"""What every process is: typed inputs, one answer, metadata in both languages.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pygeoapi.process.base import BaseProcessor
+
+from shikong.layers.model import Text
+
+
+class BadInput(Exception):
+    """An input is wrong. `allowed` says what would be right."""
+
+    def __init__(self, parameter: str, problem: str, allowed: tuple[str, ...] = ()) -> None:
+        self.parameter = parameter
+        self.allowed = allowed
+        super().__init__(f"{parameter}: {problem}")
+
+
+class Inputs(BaseModel):
+    """Base of a process's inputs; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Process(BaseProcessor):  # type: ignore[misc]
+    """A pygeoapi processor whose description comes from its input model."""
+
+    id: ClassVar[str]
+    title: ClassVar[Text]
+    description: ClassVar[Text]
+    inputs: ClassVar[type[Inputs]]
+
+    def __init__(self, processor_def: dict[str, Any]) -> None:
+        super().__init__(processor_def, self._metadata())
+
+    @classmethod
+    def _metadata(cls) -> dict[str, Any]:
+        return {
+            "version": "0.1.0", "id": cls.id, "title": cls.title.model_dump(),
+            "description": cls.description.model_dump(), "jobControlOptions": ["sync-execute"],
+            "keywords": [cls.id], "links": [], "inputs": _described(cls.inputs),
+            "outputs": {"answer": {"title": cls.title.model_dump(),
+                                   "schema": {"type": "object", "contentMediaType": "application/json"}}},
+        }  # fmt: skip
+
+    def execute(self, data: dict[str, Any], outputs: Any = None) -> tuple[str, dict[str, Any]]:
+        """Answer the question. Raises BadInput."""
+        return "application/json", self.answer(self.checked(data))
+
+    def checked(self, data: dict[str, Any]) -> Any:
+        """The inputs as their model. Raises BadInput naming the first that is wrong."""
+        try:
+            return self.inputs.model_validate(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or "inputs"
+            known = tuple(self.inputs.model_fields) if first["type"] == "extra_forbidden" else ()
+            raise BadInput(name, first["msg"], known) from error
+
+    def answer(self, inputs: Any) -> dict[str, Any]:
+        """The answer as JSON. To be given by each process."""
+        raise TypeError(f"{type(self).__name__} does not answer")
+
+
+def _described(model: type[Inputs]) -> dict[str, Any]:
+    """A model's fields as process inputs."""
+    schema = model.model_json_schema()
+    described = {}
+    for name, definition in schema["properties"].items():
+        required = name in schema.get("required", [])
+        definition = dict(definition)
+        title = definition.pop("x-title", {"zh": name, "en": name})
+        if "anyOf" in definition:  # an optional value: null only means that it is left out
+            kinds = [kind for kind in definition.pop("anyOf") if kind.get("type") != "null"]
+            definition |= kinds[0]
+            definition.pop("default", None)
+        described[name] = {
+            "title": title, "description": title, "schema": definition, "minOccurs": int(required), "maxOccurs": 1,
+        }  # fmt: skip
+    return described
+
+
+def titled(zh: str, en: str, **extra: Any) -> dict[str, Any]:
+    """Titles for an input field's JSON schema."""
+    return {"x-title": {"zh": zh, "en": en}, **extra}

@@ -1,0 +1,12 @@
+"""The questions that the service answers, by process id, as pygeoapi's configuration names them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+PROCESSORS = {
+    "what-is-here": "shikong.processes.what_is_here.WhatIsHere",
+    "plan-conflicts": "shikong.processes.plan_conflicts.PlanConflicts",
+    "land-use-change": "shikong.processes.land_use_change.LandUseChange",
+    "station-state": "shikong.processes.station_state.StationState",
+    "culture-this-week": "shikong.processes.culture_this_week.CultureThisWeek",
+}

@@ -1,0 +1,133 @@
+"""What does the city know of this place? Every layer's answer at a point.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import orjson
+from psycopg import Connection, sql
+from pydantic import Field
+
+from shikong.layers import catalog
+from shikong.layers.model import Layer, Text
+from shikong.processes.base import Inputs, Process, titled
+from shikong.store import rasters, tables
+from shikong.store.database import default as default_database
+from shikong.store.errors import NotPublished
+
+#: Features given per layer; more would hide the others.
+PER_LAYER = 5
+
+_NEAR = """
+    SELECT {key}, to_jsonb(s) - {hidden}::text[], st_asgeojson(s.geom, 7),
+           round(st_distance(s.geom::geography, p.geom::geography)::numeric, 1)
+    FROM {table} AS s, (SELECT st_setsrid(st_makepoint(%(lon)s, %(lat)s), {srid}) AS geom) AS p
+    WHERE {where} AND {holds}
+    ORDER BY s.geom <-> p.geom LIMIT {limit}
+"""
+
+#: A box of degrees around the point finds candidates by index; the distance on the ellipsoid decides.
+_WITHIN = (
+    "s.geom && st_expand(p.geom, %(degrees)s) AND st_dwithin(s.geom::geography, p.geom::geography, %(radius)s)"
+)
+
+
+class Place(Inputs):
+    """Where, and how far around for points and lines."""
+
+    lon: float = Field(115.985, ge=-180, le=180, json_schema_extra=titled("经度", "Longitude", **{"x-point": True}))
+    lat: float = Field(36.456, ge=-89, le=89, json_schema_extra=titled("纬度", "Latitude", **{"x-point": True}))
+    radius: float = Field(300, gt=0, le=5000, json_schema_extra=titled("点与线的查找半径（米）", "Radius for points and lines (m)"))
+
+
+class WhatIsHere(Process):
+    """Answers with what covers the point and what lies near it, layer by layer."""
+
+    id = "what-is-here"
+    title = Text(zh="此处有什么", en="What is here")
+    description = Text(
+        zh="给出一点上全部图层的回答：所在的面、附近的点与线、高程、最近的降水。",
+        en="Every layer's answer at a point: the areas that cover it, the points and lines near it, elevation and rain.",
+    )
+    inputs = Place
+
+    def answer(self, inputs: Place) -> dict[str, Any]:
+        """The layers' answers as rows, and the features found as GeoJSON."""
+        rows: list[dict[str, Any]] = []
+        features: list[dict[str, Any]] = []
+        database = default_database()
+        with database.thread_session() as conn:
+            for layer in catalog.default():
+                if layer.kind == "features":
+                    for found in _features(conn, layer, inputs):
+                        features.append(found)
+                        rows.append(_row(layer, found))
+        data = database.settings.data
+        for layer in catalog.default():
+            rows += _grid_rows(layer, data, inputs)
+        return {"point": [inputs.lon, inputs.lat], "found": len(rows), "answers": rows,
+                "features": {"type": "FeatureCollection", "features": features}}  # fmt: skip
+
+
+def _features(conn: Connection[Any], layer: Layer, place: Place) -> list[dict[str, Any]]:
+    area = (layer.geometry or "").endswith("Polygon")
+    query = sql.SQL(_NEAR).format(
+        key=sql.Identifier(layer.key_field), table=tables.table(layer), srid=sql.Literal(tables.SRID),
+        hidden=sql.Literal(["_row", "_hash", "_release", "geom", "geom_3857"]), limit=sql.Literal(PER_LAYER),
+        where=sql.SQL("st_intersects(s.geom, p.geom)" if area else _WITHIN),
+        holds=sql.SQL("valid_from <= now() AND (valid_to IS NULL OR valid_to > now())" if layer.versioned else "true"),
+    )  # fmt: skip
+    degrees = place.radius / 111_000 / max(0.02, math.cos(math.radians(place.lat)))
+    params = {"lon": place.lon, "lat": place.lat, "radius": place.radius, "degrees": degrees}
+    return [
+        {"type": "Feature", "id": f"{layer.id}/{key}", "geometry": orjson.loads(shape),
+         "properties": {"layer": layer.id, "distance_m": float(distance), **properties}}
+        for key, properties, shape, distance in conn.execute(query, params)
+    ]  # fmt: skip
+
+
+
+
+def _row(layer: Layer, feature: dict[str, Any]) -> dict[str, Any]:
+    properties = feature["properties"]
+    known = catalog.default().codes
+    words = []
+    for name, field in layer.fields.items():
+        value = properties.get(name)
+        if value is None or field.key or field.derived or field.type in ("integer", "number", "boolean"):
+            continue
+        code = known[field.codes].codes.get(value) if field.codes else None
+        words.append(f"{code.title.zh} ({value})" if code else str(value))
+    return {
+        "theme": layer.theme, "layer": layer.title.zh, "layer_en": layer.title.en,
+        "id": feature["id"].partition("/")[2], "what": " · ".join(words[:4]), "distance_m": properties["distance_m"],
+        "origin": properties["origin"],
+    }  # fmt: skip
+
+
+def _grid_rows(layer: Layer, data: Any, place: Place) -> list[dict[str, Any]]:
+    """Values of coverages and cubes; a layer without data has no answer."""
+    try:
+        if layer.kind == "coverage":
+            values, when = rasters.value_at(data, layer, place.lon, place.lat), None
+        elif layer.kind == "cube":
+            when, values = rasters.last_step_at(data, layer, place.lon, place.lat) or (None, None)
+        else:
+            return []
+    except NotPublished:
+        return []
+    texts = [
+        f"{declared.title.zh} {value} {declared.unit}" if value is not None else f"{declared.title.zh} 无值"
+        for (name, declared) in layer.parameters.items()
+        for value in [(values or {}).get(name)]
+    ]
+    if values is None:
+        return []
+    return [{
+        "theme": layer.theme, "layer": layer.title.zh, "layer_en": layer.title.en, "id": when or "",
+        "what": " · ".join(texts), "distance_m": 0.0, "origin": None,
+    }]  # fmt: skip

@@ -1,0 +1,56 @@
+"""The `datetime` parameter: an instant, or an interval with open ends.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from shikong.providers.errors import BadParameter
+from shikong.providers.items import Period
+
+_ALLOWED = (
+    "2024-12-31",
+    "2024-12-31T08:00:00Z",
+    "2024-12-31T08:00:00+08:00",
+    "2024-01-01/2024-12-31",
+    "../2024-12-31",
+    "2024-01-01/..",
+)
+_DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
+
+
+def parse_period(text: str, timezone: str) -> Period:
+    """Read a `datetime` value.
+
+    A date without time is the whole day in an interval, and its first moment as an instant; both,
+    and times without an offset, in the city's time zone. Raises BadParameter.
+    """
+    zone = ZoneInfo(timezone)
+    first, slash, second = text.strip().partition("/")
+    if not slash:
+        moment = _moment(first, zone, end=False)
+        if moment is None:
+            raise BadParameter("datetime", f"{text!r} is neither an instant nor an interval", _ALLOWED)
+        return Period(moment, moment)
+    start, end = _moment(first, zone, end=False), _moment(second, zone, end=True)
+    if start is not None and end is not None and start > end:
+        raise BadParameter("datetime", f"{text!r} ends before it starts", _ALLOWED)
+    return Period(start, end)
+
+
+def _moment(text: str, zone: ZoneInfo, *, end: bool) -> datetime | None:
+    if text in ("", ".."):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadParameter("datetime", f"{text!r} is not a time", _ALLOWED) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    if end and _DATE.match(text):
+        moment += timedelta(days=1) - timedelta(microseconds=1)
+    return moment

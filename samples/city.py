@@ -1,0 +1,153 @@
+"""How is a whole sample city made, and of what size?
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypedDict
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+from shikong.layers import catalog
+from shikong.samples import (
+    buildings,
+    conflicts,
+    culture,
+    districts,
+    ground,
+    hydro,
+    lines,
+    storms,
+    survey,
+    terrain,
+    write,
+)
+from shikong.samples.plane import to_metres
+
+SEED = 371500
+#: Where smaller samples are taken from: the south-east edge of the city's town, where a river runs.
+CENTRE = (116.045, 36.415)
+#: Parcels of a village and of a town's quarter, on average.
+PER_VILLAGE, PER_QUARTER = 72.3, 46.5
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is generated: about so many parcels (None: of the whole city), DEM step, days of observations."""
+
+    parcels: int
+    whole: bool
+    elevation_step: float
+    days: int
+
+
+SIZES: dict[str, Size] = {
+    "tiny": Size(600, False, 0.004, 7),
+    "small": Size(8_000, False, 0.001, 30),
+    "town": Size(60_000, False, 0.001, 30),
+    "city": Size(500_000, True, 0.001, 90),
+}
+
+
+class Step(TypedDict):
+    """One file of the sample: the layer it is for, and what is in it."""
+
+    layer: str
+    file: str
+    rows: int
+    title: str
+
+
+class Manifest(TypedDict):
+    """What was generated, in the order in which it is to be ingested."""
+
+    size: str
+    seed: int
+    now: str
+    origin: str
+    steps: list[Step]
+
+
+def _quiet(_: str) -> None:
+    """Progress that nobody watches."""
+
+
+def generate(
+    size: str, out: Path, *, seed: int = SEED, now: datetime | None = None, progress: Callable[[str], None] = _quiet
+) -> Manifest:
+    """Generate a sample city into a folder and write its manifest.json.
+
+    The same size, seed and now give the same content. ``now`` is cut to the hour; without it, it is the
+    current hour in Shanghai. Raises KeyError for an unknown size.
+    """
+    wanted = SIZES[size]
+    now = (now or datetime.now(ZoneInfo("Asia/Shanghai"))).astimezone(ZoneInfo("Asia/Shanghai"))
+    now = now.replace(minute=0, second=0, microsecond=0)
+    out.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, tuple[str, int]] = {}
+
+    def done(layer: str, file: str, count: int) -> None:
+        rows[layer] = (file, count)
+        progress(f"{layer}: {count} rows")
+
+    base = ground.prepare(seed)
+    done("districts", "districts.gpkg", districts.deliver(base, out / "districts.gpkg"))
+    _survey(base, wanted, out, done)
+    for layer, count in conflicts.deliver(base, out).items():
+        done(layer, f"{layer}.gpkg", count)
+    _water(base, wanted, now, out, done)
+    count, venues = culture.venues(base, out / "culture_venues.csv")
+    done("culture_venues", "culture_venues.csv", count)
+    done("culture_events", "culture_events.geojson", culture.events(base, venues, now, out / "culture_events.geojson"))
+    done("heritage_sites", "heritage_sites.geojson", culture.heritage(base, out / "heritage_sites.geojson"))
+    titles = catalog.default().layers
+    steps: list[Step] = [
+        {"layer": layer, "file": file, "rows": count, "title": f"{titles[layer].title.zh}（{write.LABEL}）"}
+        for layer, (file, count) in rows.items()
+    ]
+    manifest: Manifest = {"size": size, "seed": seed, "now": now.isoformat(), "origin": write.ORIGIN, "steps": steps}
+    write.document(out / "manifest.json", manifest)
+    return manifest
+
+
+def _chosen(base: ground.Ground, size: Size) -> NDArray[np.int64]:
+    """The villages whose parcels are generated: all, or those nearest to the centre."""
+    sites = base.villages.sites
+    if size.whole:
+        return np.arange(len(sites))
+    x, y = to_metres(*CENTRE)
+    order = np.argsort(np.hypot(*(sites - (x, y)).T), kind="stable")
+    expected = np.cumsum(np.where(base.villages.urban()[order], PER_QUARTER, PER_VILLAGE))
+    return order[: max(1, int(np.searchsorted(expected, size.parcels, side="right")))]
+
+
+def _survey(base: ground.Ground, size: Size, out: Path, done: Callable[[str, str, int], None]) -> None:
+    """Roads, buildings and parcels."""
+    chosen = _chosen(base, size)
+    window: Any = shapely.coverage_union_all(base.villages.shapes[chosen])
+    done("roads", "roads.gpkg", lines.roads(base, out / "roads.gpkg", window))
+    parcel_tables, building_tables = zip(*ground.fill(base, chosen), strict=True)
+    done("buildings", "buildings.fgb", buildings.deliver(pa.concat_tables(building_tables), out / "buildings.fgb"))
+    done("parcels", "parcels.fgb", survey.deliver(base, pa.concat_tables(parcel_tables), out / "parcels.fgb"))
+
+
+def _water(base: ground.Ground, size: Size, now: datetime, out: Path, done: Callable[[str, str, int], None]) -> None:
+    """Elevation, rivers, stations, observations and precipitation."""
+    relief = terrain.build(base, size.elevation_step)
+    done("elevation", "elevation.tif", terrain.deliver(relief, out / "elevation.tif"))
+    done("rivers", "rivers.gpkg", lines.rivers(base, out / "rivers.gpkg"))
+    hours = size.days * 24
+    rain = storms.rain(base.seed, hours + storms.LEAD_H)
+    gauged = hydro.simulate(base, relief, rain)
+    done("hydro_stations", "hydro_stations.csv", hydro.stations(base, gauged, out / "hydro_stations.csv"))
+    file = "hydro_observations.csv"
+    done("hydro_observations", file, hydro.observations(base.seed, gauged, now, hours, out / file))
+    done("precipitation", "precipitation.nc", storms.deliver(rain[-hours:], now, out / "precipitation.nc"))

@@ -1,0 +1,32 @@
+"""What a request's handlers share: the parts of the running service.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shikong.layers.catalog import Catalog
+from shikong.store.database import Database
+
+if TYPE_CHECKING:
+    from shikong.server.metadata import Metadata
+    from shikong.server.pages import Pages
+
+
+@dataclass(frozen=True)
+class Context:
+    """The running service. `api` is pygeoapi's API object."""
+
+    api: Any
+    database: Database
+    catalog: Catalog
+    metadata: Metadata
+    pages: Pages
+
+    @property
+    def base_url(self) -> str:
+        """The public address, without a slash at its end."""
+        return str(self.api.base_url)

@@ -1,0 +1,101 @@
+"""One table: which error is which HTTP status, and how it is told (RFC 9457 problem details).
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from shikong.layers.errors import UnknownLayer
+from shikong.processes.base import BadInput
+from shikong.providers.errors import BadParameter, NotFound
+from shikong.store.errors import DatabaseAway, NotPublished, QueryTooSlow, StoreError
+
+LOG = structlog.get_logger()
+
+#: Error class -> status and OGC exception code. The first class in an error's ancestry that is here counts.
+STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
+    BadInput: (HTTPStatus.BAD_REQUEST, "InvalidParameterValue"),
+    BadParameter: (HTTPStatus.BAD_REQUEST, "InvalidParameterValue"),
+    NotFound: (HTTPStatus.NOT_FOUND, "NotFound"),
+    UnknownLayer: (HTTPStatus.NOT_FOUND, "NotFound"),
+    NotPublished: (HTTPStatus.NOT_FOUND, "NotFound"),
+    DatabaseAway: (HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+    QueryTooSlow: (HTTPStatus.SERVICE_UNAVAILABLE, "QueryTooSlow"),
+    StoreError: (HTTPStatus.INTERNAL_SERVER_ERROR, "NoApplicableCode"),
+}
+
+#: Seconds after which a client may try again.
+RETRY_AFTER = {"ServiceUnavailable": "3", "QueryTooSlow": "30"}
+
+
+def problem(
+    status: HTTPStatus, code: str, detail: str, *, parameter: str | None = None, allowed: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """A problem document. `code` and `description` repeat what OGC clients look for."""
+    document: dict[str, Any] = {
+        "type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail, "code": code,
+        "description": detail,
+    }  # fmt: skip
+    if parameter is not None:
+        document["parameter"] = parameter
+    if allowed:
+        document["allowed"] = list(allowed)
+    return document
+
+
+def respond(request: Request, document: dict[str, Any]) -> Response:
+    """A problem as JSON, or as a page for a browser."""
+    headers = {}
+    if document["status"] == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = RETRY_AFTER.get(document["code"], "3")
+    if wants_html(request):
+        page = request.app.state.pages.render("exception.html", document, request)
+        return HTMLResponse(page, status_code=document["status"], headers=headers)
+    body = orjson.dumps(document)
+    return Response(body, status_code=document["status"], headers=headers, media_type="application/problem+json")
+
+
+async def handle(request: Request, error: Exception) -> Response:
+    """Answer one of our own errors."""
+    status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        LOG.error("request_failed", path=request.url.path, error=type(error).__name__, reason=str(error))
+    parameter = getattr(error, "parameter", None)
+    allowed = getattr(error, "allowed", ())
+    return respond(request, problem(status, code, str(error), parameter=parameter, allowed=allowed))
+
+
+async def handle_http(request: Request, error: Exception) -> Response:
+    """Answer what routing itself refuses: unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    detail = {
+        HTTPStatus.NOT_FOUND: f"there is nothing at {request.url.path}",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible here",
+    }.get(status, str(error.detail))
+    response = respond(request, problem(status, "NotFound" if status == 404 else "NoApplicableCode", detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def handle_defect(request: Request, error: Exception) -> Response:
+    """Answer a defect: the trace goes to the log, the client gets a number to quote."""
+    LOG.exception("defect", path=request.url.path, exc_info=error)
+    reference = structlog.contextvars.get_contextvars().get("request_id", "-")
+    detail = f"the service has failed to answer; tell the operator this number: {reference}"
+    return respond(request, problem(HTTPStatus.INTERNAL_SERVER_ERROR, "NoApplicableCode", detail))
+
+
+def wants_html(request: Request) -> bool:
+    """Whether an answer that can be either is wanted as a page."""
+    wanted = request.query_params.get("f")
+    return wanted == "html" or (wanted is None and "text/html" in request.headers.get("accept", ""))

@@ -1,0 +1,60 @@
+"""What every request passes through: who asks, and stopping when nobody listens any more.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shikong.store.principal import ANONYMOUS, current_principal
+
+
+class PrincipalOfRequest:
+    """Sets who asks, for the database sessions that the request uses. Everyone is anonymous so far."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request as its principal."""
+        token = current_principal.set(ANONYMOUS)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            current_principal.reset(token)
+
+
+class StopWhenClientLeaves:
+    """Cancels a GET whose client has gone; the cancelled database query is stopped on the server too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request beside a watch on its connection."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        gone = asyncio.Event()
+
+        async def receive_once() -> dict[str, object]:
+            """A GET has no body; what comes after it is the disconnect, which the watch awaits."""
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+
+        answer = asyncio.ensure_future(self._app(scope, receive_once, send))  # type: ignore[arg-type]
+        watching = asyncio.ensure_future(watch())
+        try:
+            await asyncio.wait({answer, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                answer.cancel()
+            await asyncio.gather(answer, return_exceptions=gone.is_set())
+        finally:
+            watching.cancel()

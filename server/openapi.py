@@ -1,0 +1,67 @@
+"""The OpenAPI document: pygeoapi's, made whole, so that nobody must fetch a part of it elsewhere.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from pygeoapi import api as pygeoapi_core
+from pygeoapi.api import all_apis as pygeoapi_apis
+from pygeoapi.api import itemtypes
+
+from shikong.server import features
+
+# The package's attribute of this name is its command line, not its module.
+pygeoapi_openapi = import_module("pygeoapi.openapi")
+
+_UNUSED = ("stac", "map")
+
+
+def blocks() -> dict[str, Any]:
+    """pygeoapi's building blocks with ours in their places, and without those that serve nothing here."""
+    return {name: block for name, block in pygeoapi_apis().items() if name not in _UNUSED} | {"itemtypes": features}
+
+
+def install_blocks() -> None:
+    """Put our building blocks at pygeoapi's one seam."""
+    pygeoapi_core.all_apis = blocks
+    pygeoapi_openapi.all_apis = blocks
+
+
+def document(config: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document for a configuration."""
+    whole: dict[str, Any] = _without_outside_references(pygeoapi_openapi.get_oas_30(config))
+    return whole
+
+
+def conformance_classes() -> list[str]:
+    """The conformance classes of every block, each once."""
+    classes = [*pygeoapi_core.CONFORMANCE_CLASSES, *itemtypes.CONFORMANCE_CLASSES_RECORDS]
+    for block in blocks().values():
+        classes += block.CONFORMANCE_CLASSES
+    return sorted(set(classes))
+
+
+def _without_outside_references(node: Any, role: str = "") -> Any:
+    """Replace references to documents on other hosts by short definitions of the same meaning."""
+    if isinstance(node, list):
+        return [_without_outside_references(item, role) for item in node]
+    if not isinstance(node, dict):
+        return node
+    reference = node.get("$ref")
+    if isinstance(reference, str) and reference.startswith("http"):
+        return _standing_in(reference, role)
+    return {key: _without_outside_references(value, key) for key, value in node.items()}
+
+
+def _standing_in(reference: str, role: str) -> dict[str, Any]:
+    name = reference.rstrip("/").split("/")[-1].removesuffix(".yaml")
+    if role == "parameters":
+        path = name.endswith("Id") or name.startswith("tile") or name == "processID"
+        return {"name": name, "in": "path" if path else "query", "required": path, "schema": {"type": "string"}}
+    if role == "schema":
+        return {"type": "object", "title": name}
+    return {"description": name}

@@ -1,0 +1,54 @@
+"""HTML pages from the templates in web/, in the reader's language.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from pygeoapi import l10n
+from pygeoapi.api import APIRequest
+from pygeoapi.util import render_j2_template
+from starlette.requests import Request
+
+from shikong.layers.model import Layer
+
+
+class Pages:
+    """Renders pages with pygeoapi's template machinery, so that its pages and ours look alike."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+
+    def render(self, template: str, data: dict[str, Any], request: Request) -> str:
+        """One page. data: what the template shows."""
+        locale = APIRequest(request, self._api.locales).locale
+        templates = self._api.tpl_config["server"]["templates"]
+        return str(render_j2_template(self._api.tpl_config, templates, template, data, locale))
+
+    def items(self, request: Request, layer: Layer, document: dict[str, Any], offset: int) -> str:
+        """A page of features."""
+        data = self._with_paths(request, layer, _plain(document)) | {"offset": offset, "id_field": layer.key_field}
+        return self.render("collections/items/index.html", data, request)
+
+    def item(self, request: Request, layer: Layer, feature: dict[str, Any]) -> str:
+        """One feature."""
+        data = self._with_paths(request, layer, _plain(feature)) | {"id_field": layer.key_field}
+        return self.render("collections/items/item.html", data, request)
+
+    def _with_paths(self, request: Request, layer: Layer, data: dict[str, Any]) -> dict[str, Any]:
+        locale = APIRequest(request, self._api.locales).locale
+        collections = self._api.get_collections_url()
+        title = l10n.translate(layer.title.model_dump(), locale)
+        return data | {
+            "collections_path": collections, "dataset_path": f"{collections}/{layer.id}",
+            "items_path": f"{collections}/{layer.id}/items", "title": title, "collection_title": title,
+        }  # fmt: skip
+
+
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with its ready pieces of JSON taken apart, as templates need it."""
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(document))
+    return plain

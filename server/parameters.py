@@ -1,0 +1,120 @@
+"""Query parameters: which exist where, and their values made safe.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from starlette.datastructures import QueryParams
+
+from shikong.layers.model import Layer
+from shikong.providers.crs import Box, ServedCrs
+from shikong.providers.errors import BadParameter, UnknownParameter
+from shikong.providers.items import Sort, Value, property_names
+from shikong.providers.values import parse_value
+
+#: Parameters that every resource knows.
+COMMON = frozenset({"f", "lang"})
+
+ITEMS = frozenset(
+    {"bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "cursor", "sortby", "properties", "skipGeometry"}
+)
+ITEM = frozenset({"crs", "datetime"})
+COVERAGE = frozenset({"bbox", "bbox-crs", "datetime", "properties", "subset"})
+EDR = frozenset({"coords", "datetime", "parameter-name", "crs", "z", "limit"})
+RECORDS = frozenset({"bbox", "datetime", "limit", "offset", "q", "title", "description", "theme", "steward", "kind"})
+
+#: Deeper than this an offset reads and throws away too much; the `next` links have no such bound.
+MAX_OFFSET = 100_000
+
+
+def require_known(given: QueryParams, known: Iterable[str]) -> None:
+    """Raise UnknownParameter, naming the closest known one, for the first parameter that does not exist."""
+    known = frozenset(known) | COMMON
+    for name in given:
+        if name not in known:
+            raise UnknownParameter(name, known)
+
+
+def whole_number(name: str, text: str | None, default: int, lowest: int, highest: int) -> int:
+    """A whole number within bounds. Raises BadParameter."""
+    if text is None:
+        return default
+    allowed = [f"a whole number from {lowest} to {highest}"]
+    if not text.strip().lstrip("-").isascii() or not text.strip().lstrip("-").isdigit():
+        raise BadParameter(name, f"{text!r} is not a whole number", allowed)
+    number = int(text)
+    if not lowest <= number <= highest:
+        raise BadParameter(name, f"{number} is outside {lowest} to {highest}", allowed)
+    return number
+
+
+def bbox(text: str | None, crs: ServedCrs) -> Box | None:
+    """`bbox` as west, south, east, north in EPSG:4490; four numbers in the axis order of `crs`. Raises BadParameter."""
+    if text is None:
+        return None
+    allowed = ["four numbers: " + ("south,west,north,east" if crs.swapped else "west,south,east,north")]
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise BadParameter("bbox", f"{text!r} are not numbers", allowed) from error
+    if len(numbers) == 6:  # heights mean nothing to two-dimensional layers
+        numbers = [*numbers[:2], *numbers[3:5]]
+    if len(numbers) != 4:
+        raise BadParameter("bbox", f"{len(numbers)} numbers are given", allowed)
+    if not all(math.isfinite(number) for number in numbers):
+        raise BadParameter("bbox", f"{text!r} has a number that is not finite", allowed)
+    first, second, third, fourth = numbers
+    if first > third or second > fourth:
+        raise BadParameter("bbox", f"{text!r} has its lower and upper corners swapped", allowed)
+    west, south, east, north = crs.box_to_storage((first, second, third, fourth))
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        order = "latitude" if crs.swapped else "longitude"
+        raise BadParameter("bbox", f"{text!r} leaves the earth; this CRS wants {order} first", allowed)
+    return (west, south, east, north)
+
+
+def sorting(layer: Layer, text: str | None) -> tuple[Sort, ...]:
+    """`sortby` such as `-tbmj,dlbm`. Raises BadParameter."""
+    if not text:
+        return ()
+    names = property_names(layer)
+    found = []
+    for part in text.split(","):
+        # A plus sign that was not percent-encoded arrives as a space.
+        name = part.strip().lstrip("+-")
+        if name not in names:
+            raise BadParameter("sortby", f"{name!r} is not a property of {layer.id}", names)
+        found.append(Sort(name, part.strip().startswith("-")))
+    return tuple(found)
+
+
+def chosen_properties(layer: Layer, text: str | None) -> tuple[str, ...] | None:
+    """`properties` as field names. Raises BadParameter."""
+    if text is None:
+        return None
+    names = property_names(layer)
+    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for name in wanted:
+        if name not in names:
+            raise BadParameter("properties", f"{name!r} is not a property of {layer.id}", names)
+    return wanted
+
+
+def property_filters(layer: Layer, given: QueryParams) -> tuple[tuple[str, Value], ...]:
+    """Parameters named after properties. Raises BadParameter when a value is of the wrong type."""
+    return tuple(
+        (name, parse_value(layer, name, value)) for name, value in given.multi_items() if name in property_names(layer)
+    )
+
+
+def flag(name: str, text: str | None) -> bool:
+    """true or false. Raises BadParameter."""
+    if text is None:
+        return False
+    if text.lower() not in ("true", "false"):
+        raise BadParameter(name, f"{text!r} is neither true nor false", ["true", "false"])
+    return text.lower() == "true"

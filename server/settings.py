@@ -1,0 +1,40 @@
+"""How the server listens, read from the environment when asked.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """The server's own settings.
+
+    host, port: where it listens (SHIKONG_HOST, SHIKONG_PORT; loopback 5000 unless said).
+    url: the address that links carry (SHIKONG_URL), needed behind a proxy.
+    workers: server processes (SHIKONG_WORKERS).
+    config: pygeoapi's configuration (PYGEOAPI_CONFIG).
+    """
+
+    host: str
+    port: int
+    url: str
+    workers: int
+    config: Path
+
+
+def from_env() -> ServerSettings:
+    """The settings as the environment has them now."""
+    host = os.environ.get("SHIKONG_HOST") or "127.0.0.1"
+    port = int(os.environ.get("SHIKONG_PORT") or 5000)
+    return ServerSettings(
+        host=host,
+        port=port,
+        url=(os.environ.get("SHIKONG_URL") or f"http://{host}:{port}").rstrip("/"),
+        workers=int(os.environ.get("SHIKONG_WORKERS") or 1),
+        config=Path(os.environ.get("PYGEOAPI_CONFIG") or "pygeoapi-config.yml").resolve(),
+    )

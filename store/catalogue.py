@@ -1,0 +1,47 @@
+"""What is published now: the newest release of each layer.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+
+NEWEST = sql.SQL("""
+    SELECT DISTINCT ON (layer)
+        layer, id, source, source_crs, datum_note, origin, published_at, current_rows,
+        rows_quarantined, extent, time_from, time_to
+    FROM shikong.release
+    ORDER BY layer, id DESC
+""")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A layer's newest release, as metadata tells it. extent: west, south, east, north in EPSG:4490."""
+
+    layer: str
+    release: int
+    source: str
+    source_crs: str | None
+    datum_note: str | None
+    origin: str
+    published_at: datetime
+    rows: int | None
+    quarantined: int
+    extent: tuple[float, float, float, float] | None
+    time_from: datetime | None
+    time_to: datetime | None
+
+
+def published(rows: list[tuple[Any, ...]]) -> dict[str, Published]:
+    """The rows of NEWEST by layer id."""
+    found = {}
+    for row in rows:
+        extent = tuple(row[9]) if row[9] else None
+        found[row[0]] = Published(*row[:9], extent, *row[10:])
+    return found

@@ -1,0 +1,172 @@
+"""Connections to the database, each carrying the principal that uses it.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, Connection, errors, sql
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+
+from shikong.store import cluster, settings
+from shikong.store.errors import DatabaseAway, QueryTooSlow
+from shikong.store.principal import Principal, current_principal
+from shikong.store.settings import StoreSettings
+
+#: Seconds to wait for a connection. Below the 3 s within which a client is told that the database is away.
+ACQUIRE_TIMEOUT = 2.0
+
+_SET_PRINCIPAL = "SELECT set_config('shikong.principal', %s, false), set_config('shikong.roles', %s, false)"
+
+
+Query = sql.SQL | sql.Composed
+
+
+class ConnectionLost(DatabaseAway):
+    """The connection to the database broke."""
+
+
+class _Session(Connection[Any]):
+    """A connection that remembers for whom it was last used."""
+
+    principal: Principal | None = None
+
+
+class _AsyncSession(AsyncConnection[Any]):
+    """The same for the event loop."""
+
+    principal: Principal | None = None
+
+
+def dsn(store: StoreSettings) -> str:
+    """libpq address of the store's database."""
+    return store.database_url or cluster.private(store.data).dsn
+
+
+def _connection_options(store: StoreSettings) -> dict[str, Any]:
+    milliseconds = int(store.statement_timeout * 1000)
+    return {
+        "autocommit": True,
+        "connect_timeout": 2,
+        "application_name": "shikong",
+        # A box or time decides the plan, so plans are made with the values, not once for all.
+        "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout=60000"
+        " -c plan_cache_mode=force_custom_plan",
+        "prepare_threshold": 3,
+    }
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn driver errors into the store's own."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseAway from error
+    except errors.QueryCanceled as error:
+        raise QueryTooSlow from error
+    except psycopg.OperationalError as error:
+        raise ConnectionLost from error
+
+
+class Database:
+    """The two pools of a process: one for the event loop, one for threads.
+
+    Connections are in autocommit mode; a caller that writes opens its own transaction.
+    """
+
+    def __init__(self, store: StoreSettings) -> None:
+        self.settings = store
+        options = _connection_options(store)
+        self._threads: ConnectionPool[_Session] = ConnectionPool(
+            dsn(store), min_size=0, max_size=store.pool_size, timeout=ACQUIRE_TIMEOUT, open=False,
+            kwargs=options, connection_class=_Session, reconnect_timeout=1.0, name="threads",
+        )  # fmt: skip
+        self._loop: AsyncConnectionPool[_AsyncSession] | None = None
+
+    async def open(self) -> None:
+        """Open the event loop's pool. The database need not be there yet."""
+        self._loop = AsyncConnectionPool(
+            dsn(self.settings), min_size=1, max_size=self.settings.pool_size, timeout=ACQUIRE_TIMEOUT, open=False,
+            kwargs=_connection_options(self.settings), connection_class=_AsyncSession, reconnect_timeout=1.0,
+            name="loop",
+        )  # fmt: skip
+        await self._loop.open()
+
+    async def close(self) -> None:
+        """Close both pools."""
+        if self._loop is not None:
+            await self._loop.close()
+        self._threads.close()
+
+    async def fetch(self, query: Query, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of one read query. A connection that died while idle is replaced, once."""
+        try:
+            return await self._fetch(query, params)
+        except ConnectionLost:
+            assert self._loop is not None
+            await self._loop.check()
+            return await self._fetch(query, params)
+
+    async def _fetch(self, query: Query, params: Mapping[str, Any] | None) -> list[tuple[Any, ...]]:
+        async with self.session() as conn:
+            cursor = await conn.execute(query, params)
+            return await cursor.fetchall()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A connection of the event loop's pool, set to the current principal.
+
+        Raises DatabaseAway when none can be had, QueryTooSlow when a query inside ran too long.
+        """
+        if self._loop is None:
+            raise RuntimeError("Database.open() has not been called")
+        with _translated():
+            conn = await self._loop.getconn()
+            try:
+                principal = current_principal.get()
+                if conn.principal != principal:
+                    await conn.execute(_SET_PRINCIPAL, (principal.name, ",".join(principal.roles)))
+                    conn.principal = principal
+                yield conn
+            finally:
+                await self._loop.putconn(conn)
+
+    def thread_fetch(self, query: Query, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of one read query, for code that runs in a thread."""
+        try:
+            return self._thread_fetch(query, params)
+        except ConnectionLost:
+            self._threads.check()
+            return self._thread_fetch(query, params)
+
+    def _thread_fetch(self, query: Query, params: Mapping[str, Any] | None) -> list[tuple[Any, ...]]:
+        with self.thread_session() as conn:
+            return conn.execute(query, params).fetchall()
+
+    @contextmanager
+    def thread_session(self) -> Iterator[Connection[Any]]:
+        """A connection for code that runs in a thread, set to the current principal."""
+        if self._threads.closed:
+            self._threads.open()
+        with _translated(), self._threads.connection() as conn:
+            principal = current_principal.get()
+            if conn.principal != principal:
+                conn.execute(_SET_PRINCIPAL, (principal.name, ",".join(principal.roles)))
+                conn.principal = principal
+            yield conn
+
+
+@cache
+def default() -> Database:
+    """The process-wide database of the environment's settings.
+
+    Plugins that pygeoapi builds anew at every request share it.
+    """
+    return Database(settings.from_env())

@@ -1,0 +1,79 @@
+"""Areas and lengths on the CGCS2000 ellipsoid.
+
+Areas follow the rule of the national land survey (椭球面积计算, 国土调查办发〔2008〕32号): edges are
+straight in latitude and longitude, and each gives a trapezoid on the ellipsoid whose area is a
+series in sines. Audits use this area, not that of a Gauss-Krueger plane, which is up to 0.06 %
+larger here.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import Geod
+
+SEMI_MAJOR = 6378137.0
+INVERSE_FLATTENING = 298.257222101
+
+_F = 1 / INVERSE_FLATTENING
+_B = SEMI_MAJOR * (1 - _F)
+_E2 = _F * (2 - _F)
+_SERIES = (
+    1 + 3 / 6 * _E2 + 30 / 80 * _E2**2 + 35 / 112 * _E2**3 + 630 / 2304 * _E2**4,
+    -(1 / 6 * _E2 + 15 / 80 * _E2**2 + 21 / 112 * _E2**3 + 420 / 2304 * _E2**4),
+    3 / 80 * _E2**2 + 7 / 112 * _E2**3 + 180 / 2304 * _E2**4,
+    -(1 / 112 * _E2**3 + 45 / 2304 * _E2**4),
+    5 / 2304 * _E2**4,
+)
+
+_GEOD = Geod(a=SEMI_MAJOR, rf=INVERSE_FLATTENING)
+
+Values = NDArray[np.float64]
+
+
+def areas(geometries: Any) -> Values:
+    """Ellipsoidal area in m2 of each geometry of an array (EPSG:4490, x = longitude); 0 for lines and points."""
+    shapes = np.asarray(geometries, dtype=object)
+    polygons, owner = shapely.get_parts(shapes, return_index=True)
+    surfaces = shapely.get_type_id(polygons) == 3
+    rings, polygon_of_ring = shapely.get_rings(polygons[surfaces], return_index=True)
+    total = np.zeros(len(shapes))
+    if len(rings) == 0:
+        return total
+    ring_areas = np.abs(_ring_areas(rings))
+    first_of_polygon = np.r_[True, polygon_of_ring[1:] != polygon_of_ring[:-1]]
+    signed = np.where(first_of_polygon, ring_areas, -ring_areas)
+    np.add.at(total, owner[surfaces][polygon_of_ring], signed)
+    return total
+
+
+def _ring_areas(rings: Any) -> Values:
+    """Signed area of each closed ring."""
+    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
+    same = ring[1:] == ring[:-1]
+    origin = np.floor(coordinates[:, 0].min())  # any meridian will do; a near one keeps the numbers small
+    lon, lat = np.radians(coordinates[:, 0] - origin), np.radians(coordinates[:, 1])
+    mean_lon = (lon[1:] + lon[:-1]) / 2
+    half_height, middle = (lat[1:] - lat[:-1]) / 2, (lat[1:] + lat[:-1]) / 2
+    strip = sum(
+        factor * np.sin((2 * order + 1) * half_height) * np.cos((2 * order + 1) * middle)
+        for order, factor in enumerate(_SERIES)
+    )
+    trapezoids = 2 * _B**2 * mean_lon * strip
+    return np.bincount(ring[:-1][same], weights=trapezoids[same], minlength=len(rings))
+
+
+def lengths(geometries: Any) -> Values:
+    """Geodesic length in m of each line of an array (EPSG:4490, x = longitude)."""
+    shapes = np.asarray(geometries, dtype=object)
+    lines, owner = shapely.get_parts(shapes, return_index=True)
+    coordinates, line = shapely.get_coordinates(lines, return_index=True)
+    same = line[1:] == line[:-1]
+    start, end = coordinates[:-1][same], coordinates[1:][same]
+    _, _, distance = _GEOD.inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])
+    return np.bincount(owner[line[:-1][same]], weights=distance, minlength=len(shapes)).astype(float)

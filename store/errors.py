@@ -1,0 +1,33 @@
+"""What can go wrong with the store. The docstring is the default message.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The store could not do what was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class DatabaseAway(StoreError):
+    """The database does not answer; try again shortly."""
+
+
+class QueryTooSlow(StoreError):
+    """The query took longer than allowed and was stopped; ask for less (a smaller bbox or limit)."""
+
+
+class ServerMissing(StoreError):
+    """No PostgreSQL with PostGIS is installed; install postgresql and postgis, or set DATABASE_URL."""
+
+
+class SchemaConflict(StoreError):
+    """A table in the database does not fit the layer's declaration."""
+
+
+class NotPublished(StoreError):
+    """Nothing has been published for this layer yet; load it with `shikong ingest`."""

@@ -1,0 +1,297 @@
+"""Is the sample city sound: clean, plausible, labelled, and the same each time?
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import netCDF4
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import shapely
+from pyproj import Geod
+
+from shikong.layers import catalog
+from shikong.samples import city
+
+NOW = datetime.fromisoformat("2026-11-24T08:00:00+08:00")
+GEOD = Geod(a=6378137.0, rf=298.257222101)
+ENCODINGS = {"hydro_stations": "utf-8-sig", "hydro_observations": "utf-8", "culture_venues": "gb18030"}
+TEXT = {"stcd": str, "xzqdm": str, "venue_id": str}
+CONSTRUCTION = ("07", "08", "09", "10", "11", "12", "13")
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("sample")
+    city.generate("tiny", out, now=NOW)
+    return out
+
+
+@pytest.fixture(scope="session")
+def again(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("again")
+    city.generate("tiny", out, now=NOW)
+    return out
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return document
+
+
+def read(folder: Path, layer: str) -> pd.DataFrame:
+    """The file of a layer as a frame; a GeoDataFrame where it has geometry."""
+    name = next(step["file"] for step in manifest(folder)["steps"] if step["layer"] == layer)
+    if name.endswith(".csv"):
+        return pd.read_csv(folder / name, encoding=ENCODINGS[layer], dtype=TEXT)
+    if name.endswith(".geojson"):
+        features = json.loads((folder / name).read_text(encoding="utf-8"))["features"]
+        return pd.DataFrame([feature["properties"] for feature in features])
+    return gpd.read_file(folder / name)
+
+
+def current(folder: Path) -> gpd.GeoDataFrame:
+    parcels = read(folder, "parcels")
+    return parcels[parcels["valid_to"].isna()]
+
+
+TABLES = [layer.id for layer in catalog.load() if layer.kind in ("features", "observations")]
+
+
+def test_the_manifest_lists_every_layer_once_and_districts_first(sample: Path) -> None:
+    steps = manifest(sample)["steps"]
+    assert steps[0]["layer"] == "districts"
+    layers = [step["layer"] for step in steps]
+    assert layers.index("hydro_stations") < layers.index("hydro_observations")
+    assert sorted(layers) == sorted(layer.id for layer in catalog.load() if layer.kind != "records")
+    for step in steps:
+        assert (sample / step["file"]).is_file()
+        assert step["rows"] > 0
+
+
+@pytest.mark.parametrize("layer_id", TABLES)
+def test_columns_are_declared_and_values_come_from_the_code_lists(sample: Path, layer_id: str) -> None:
+    known, layer, frame = catalog.load(), catalog.load().layer(layer_id), read(sample, layer_id)
+    extra = {"origin", "geometry", "lon", "lat", "valid_from", "valid_to", "stcd", "time"}
+    assert set(frame.columns) <= set(layer.fields) | set(layer.parameters) | extra
+    assert len(frame) == next(step["rows"] for step in manifest(sample)["steps"] if step["layer"] == layer_id)
+    for name, field in layer.fields.items():
+        if field.derived:
+            assert name not in frame
+            continue
+        if field.required:
+            assert frame[name].notna().all()
+        if field.codes:
+            assert set(frame[name].dropna()) <= set(known.codes[field.codes].codes)
+    if layer.fields and not layer.versioned:
+        assert frame[layer.key_field].is_unique
+
+
+def test_every_record_and_file_says_that_it_is_generated(sample: Path) -> None:
+    for layer_id in TABLES:
+        assert set(read(sample, layer_id)["origin"]) == {"generated"}, layer_id
+    with rasterio.open(sample / "elevation.tif") as file:
+        assert file.tags()["origin"] == "generated"
+        assert "生成的样例数据" in file.tags()["title"]
+    with netCDF4.Dataset(sample / "precipitation.nc") as file:
+        assert file.origin == "generated"
+        assert "生成的样例数据" in file.title
+    assert manifest(sample)["origin"] == "generated"
+    assert all("生成的样例数据" in step["title"] for step in manifest(sample)["steps"])
+
+
+def test_parcels_cover_their_ground_without_gap_or_overlap(sample: Path) -> None:
+    parcels = current(sample)
+    shapes = parcels.geometry.to_numpy()
+    assert shapely.is_valid(shapes).all()
+    assert shapely.coverage_is_valid(shapes)
+    ground = shapely.coverage_union_all(shapes)
+    assert ground.geom_type == "Polygon" or len(ground.geoms) == 1
+    assert len(shapely.get_parts(ground)[0].interiors) == 0
+    assert parcels["bsm"].is_unique
+    assert parcels.crs.to_epsg() == 4527
+
+
+def test_versions_of_a_parcel_follow_each_other_on_the_same_ground(sample: Path) -> None:
+    parcels = read(sample, "parcels")
+    ended = parcels[parcels["valid_to"].notna()].set_index("bsm")
+    began = parcels[parcels["bsm"].isin(ended.index) & parcels["valid_to"].isna()].set_index("bsm").loc[ended.index]
+    assert len(ended) > 0
+    assert (ended["valid_to"].to_numpy() == began["valid_from"].to_numpy()).all()
+    assert (ended["dlbm"].to_numpy() != began["dlbm"].to_numpy()).all()
+    assert shapely.equals_exact(ended.geometry.to_numpy(), began.geometry.to_numpy()).all()
+
+
+def test_parcels_do_not_look_like_a_grid(sample: Path) -> None:
+    shapes = current(sample).geometry.to_numpy()
+    boxes = shapely.area(shapely.envelope(shapes))
+    assert (shapely.area(shapes) / boxes > 0.995).mean() < 0.01
+    longest = []
+    for shape in shapely.get_parts(shapes):
+        step = np.diff(shapely.get_coordinates(shape.exterior), axis=0)
+        dx, dy = step[np.argmax(np.hypot(step[:, 0], step[:, 1]))]
+        longest.append(np.degrees(np.arctan2(dy, dx)) % 180)
+    share = np.histogram(longest, bins=18, range=(0, 180))[0] / len(longest)
+    assert (share > 0.01).sum() >= 8
+    assert share.max() < 0.5
+    assert 3_000 < shapely.area(shapes).mean() < 30_000
+
+
+def test_districts_share_their_borders(sample: Path) -> None:
+    districts = read(sample, "districts")
+    assert districts.crs.to_epsg() == 4490
+    counties = districts[districts["level"] == "county"].geometry.to_numpy()
+    townships = districts[districts["level"] == "township"].geometry.to_numpy()
+    whole = districts[districts["level"] == "city"].geometry.iloc[0]
+    for level in (counties, townships):
+        assert shapely.coverage_is_valid(level)
+        assert shapely.equals(shapely.coverage_union_all(level), whole)
+
+
+def test_rivers_run_downhill(sample: Path) -> None:
+    rivers = read(sample, "rivers")
+    with rasterio.open(sample / "elevation.tif") as file:
+        ground, inverse, step = file.read(1), ~file.transform, file.transform.a
+    for name, shape in zip(rivers["name"], shapely.get_parts(rivers.geometry.to_numpy()), strict=True):
+        points = shapely.get_coordinates(shapely.segmentize(shape, step / 10))
+        columns, rows = inverse @ (points[:, 0], points[:, 1])
+        heights = ground[np.floor(rows).astype(int), np.floor(columns).astype(int)]
+        assert (heights > 0).all(), name
+        assert (np.diff(heights) <= 0).all(), name
+        assert heights[0] > heights[-1], name
+
+
+def test_rivers_flow_to_rivers_that_exist(sample: Path) -> None:
+    rivers = read(sample, "rivers")
+    assert set(rivers["flows_to"].dropna()) <= set(rivers["river_id"])
+    assert set(read(sample, "hydro_stations")["river_id"].dropna()) <= set(rivers["river_id"])
+
+
+def series(sample: Path, station: str, column: str) -> np.ndarray:
+    """Hourly values of a station up to now; gaps are bridged."""
+    rows = read(sample, "hydro_observations")
+    rows = rows[rows["stcd"] == station]
+    times = pd.date_range(NOW - timedelta(days=city.SIZES["tiny"].days, hours=-1), NOW, freq="h")
+    values = rows.set_index(pd.DatetimeIndex(pd.to_datetime(rows["time"])))[column]
+    found: np.ndarray = values.reindex(times).interpolate(limit_direction="both").to_numpy()
+    return found
+
+
+def test_discharge_and_stage_answer_the_rain(sample: Path) -> None:
+    stations = read(sample, "hydro_stations")
+    lags = {}
+    for code in stations[stations["sttp"] == "ZQ"]["stcd"]:
+        rain, flow, stage = (series(sample, code, column) for column in ("drp", "q", "z"))
+        if rain.sum() < 15:
+            continue
+        match = [np.corrcoef(rain[: len(rain) - lag], flow[lag:])[0, 1] for lag in range(61)]
+        lags[code] = int(np.argmax(match))
+        assert 1 <= lags[code] <= 48, code
+        assert max(match) > 0.3, code
+        assert np.corrcoef(flow, stage)[0, 1] > 0.9, code
+    assert len(lags) >= 4
+    assert lags["31150500"] > lags["31150100"]
+
+
+def test_stations_stand_above_their_levels_now(sample: Path) -> None:
+    stations = read(sample, "hydro_stations")
+    stage = np.array([series(sample, code, "z")[-1] for code in stations["stcd"]])
+    above_guarantee, above_warning = stage > stations["grz"], stage > stations["wrz"]
+    assert above_guarantee.sum() >= 1
+    assert above_warning.sum() >= 2
+    assert above_warning.sum() < stations["wrz"].notna().sum() / 2
+    assert stations[stations["sttp"] == "PP"]["wrz"].isna().all()
+    assert (stations["wrz"].dropna() < stations["grz"].dropna()).all()
+    assert stations["stcd"].str.fullmatch(r"3115\d{4}").all()
+
+
+def test_gauges_record_the_rain_of_their_cell(sample: Path) -> None:
+    stations = read(sample, "hydro_stations").set_index("stcd")
+    with netCDF4.Dataset(sample / "precipitation.nc") as file:
+        assert file["precipitation"].units == "mm"
+        last = netCDF4.num2date(file["time"][-1], file["time"].units, only_use_cftime_datetimes=False)
+        lon, lat, field = (np.asarray(file[name][:]) for name in ("lon", "lat", "precipitation"))
+    assert last == datetime.fromisoformat("2026-11-24T00:00:00")
+    for code in stations[stations["sttp"] == "PP"].index:
+        row = np.abs(lat - stations.loc[code, "lat"]).argmin()
+        column = np.abs(lon - stations.loc[code, "lon"]).argmin()
+        assert np.abs(series(sample, code, "drp") - field[:, row, column]).mean() < 0.3, code
+
+
+def overlaps(left: gpd.GeoDataFrame, right: gpd.GeoDataFrame) -> dict[tuple[str, str], float]:
+    """Ellipsoidal area in m2 by pair of codes, found by brute force."""
+    columns = ["code", "geometry"]
+    pieces = gpd.overlay(left[columns], right[columns], how="intersection", keep_geom_type=True)
+    areas = [abs(GEOD.geometry_area_perimeter(shapely.orient_polygons(shape))[0]) for shape in pieces.geometry]
+    return dict(zip(zip(pieces["code_1"], pieces["code_2"], strict=True), areas, strict=True))
+
+
+def test_the_known_conflicts_are_all_there_are(sample: Path) -> None:
+    growth, farmland, redline, zones = (
+        read(sample, layer)
+        for layer in ("urban_growth_boundary", "permanent_farmland", "ecological_redline", "planning_zones")
+    )
+    built = zones[zones["ghfldm"].str[:2].isin(CONSTRUCTION)]
+    found = overlaps(growth, farmland) | overlaps(growth, redline) | overlaps(built, farmland)
+    known = json.loads((sample / "known_conflicts.json").read_text(encoding="utf-8"))
+    wanted = {(item["a_id"], item["b_id"]): item["area_m2"] for item in known}
+    assert len(wanted) == len(known) >= 15
+    assert set(found) == set(wanted)
+    for pair, area in wanted.items():
+        assert found[pair] == pytest.approx(area, rel=1e-6, abs=1e-3), pair
+
+
+def test_planning_layers_are_valid_and_zones_do_not_overlap(sample: Path) -> None:
+    for layer in ("urban_growth_boundary", "permanent_farmland", "ecological_redline", "planning_zones"):
+        assert read(sample, layer).geometry.is_valid.all(), layer
+    zones = read(sample, "planning_zones").to_crs(4548).geometry.to_numpy()
+    left, right = shapely.STRtree(zones).query(zones, predicate="intersects")
+    one = left < right
+    shared = shapely.area(shapely.intersection(zones[left[one]], zones[right[one]]))
+    assert shared.max() < 1.0
+
+
+def test_buildings_stand_within_parcels(sample: Path) -> None:
+    parcels, buildings = current(sample).to_crs(4548), read(sample, "buildings")
+    tree = shapely.STRtree(shapely.buffer(parcels.geometry.to_numpy(), 0.01))
+    inside = np.unique(tree.query(buildings.geometry.to_numpy(), predicate="within")[0])
+    assert len(inside) == len(buildings) > 50
+
+
+def test_something_is_on_every_day_of_this_week(sample: Path) -> None:
+    events, venues = read(sample, "culture_events"), read(sample, "culture_venues")
+    monday = NOW - timedelta(days=NOW.weekday())
+    days = {datetime.fromisoformat(text).date() for text in events["starts"]}
+    assert {(monday + timedelta(days=day)).date() for day in range(7)} <= days
+    assert (events["starts"] < events["ends"]).all()
+    assert events["starts"].str.endswith("+08:00").all()
+    names = venues.set_index("venue_id")["name"]
+    assert (names.loc[events["venue_id"]].to_numpy() == events["venue_name"].to_numpy()).all()
+
+
+def test_the_same_seed_gives_the_same_city(sample: Path, again: Path) -> None:
+    assert manifest(sample) == manifest(again)
+    for step in manifest(sample)["steps"]:
+        one, other = sample / step["file"], again / step["file"]
+        if one.suffix == ".gpkg":
+            frames = [gpd.read_file(path) for path in (one, other)]
+            assert (shapely.to_wkb(frames[0].geometry) == shapely.to_wkb(frames[1].geometry)).all(), step["layer"]
+            pd.testing.assert_frame_equal(*(frame.drop(columns="geometry") for frame in frames))
+        elif one.suffix != ".nc":
+            assert one.read_bytes() == other.read_bytes(), step["layer"]
+    with netCDF4.Dataset(sample / "precipitation.nc") as a, netCDF4.Dataset(again / "precipitation.nc") as b:
+        assert np.array_equal(a["precipitation"][:], b["precipitation"][:])
+
+
+def test_an_unknown_size_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        city.generate("vast", tmp_path)
