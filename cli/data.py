@@ -26,6 +26,7 @@ from shikong.layers import catalog
 from shikong.samples import city
 from shikong.store import database
 from shikong.store import migrate as migrations
+from shikong.store.database import Database
 
 
 def ingest(
@@ -45,7 +46,7 @@ def ingest(
             valid_from=_moment(valid_from), mode="update" if update else "replace",
         )  # fmt: skip
         migrations.migrate(database.dsn(database.default().settings))
-        report = _with_progress(source, layer, options)
+        report = _with_progress(database.default(), source, layer, options)
         report.print(out)
 
 
@@ -62,14 +63,14 @@ def sample(
         target = folder or database.default().settings.data / "samples" / f"{size}-{seed}"
         city.generate(size, target, seed=seed, progress=lambda text: err.print(f"[dim]  {text}[/]"))
         if not only_generate:
-            load_sample(target)
+            load_sample(target, database.default())
 
 
-def load_sample(folder: Path) -> None:
+def load_sample(folder: Path, store: Database) -> None:
     """Load a generated city's files in the order of its manifest."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for step in manifest["steps"]:
-        report = _with_progress(folder / step["file"], step["layer"], Options(origin="generated"))
+        report = _with_progress(store, folder / step["file"], step["layer"], Options(origin="generated"))
         counts = report.counts
         out.print(f"  {report.layer:<24}{counts.stored:>12,} stored {counts.quarantined:>6,} quarantined")
 
@@ -78,10 +79,13 @@ def releases(layer: Annotated[str | None, typer.Argument(help="only this layer")
     """List what has been published, newest first."""
     with clear_errors():
         query = sql.SQL(
-            "SELECT id, layer, published_at::timestamp(0), origin, source, rows_stored, rows_quarantined, added, changed,"
-            " ended FROM shikong.release WHERE %(layer)s::text IS NULL OR layer = %(layer)s ORDER BY id DESC LIMIT 100"
+            "SELECT id, layer, published_at::timestamp(0), origin, source, rows_stored, rows_quarantined,"
+            " added, changed, ended FROM shikong.release"
+            " WHERE %(layer)s::text IS NULL OR layer = %(layer)s ORDER BY id DESC LIMIT 100"
         )
-        table = Table("id", "layer", "published", "origin", "source", "stored", "quarantined", "added", "changed", "ended")
+        table = Table(
+            "id", "layer", "published", "origin", "source", "stored", "quarantined", "added", "changed", "ended"
+        )
         for row in database.default().thread_fetch(query, {"layer": layer}):
             table.add_row(*(str(value) for value in row))
         out.print(table)
@@ -107,13 +111,13 @@ def migrate() -> None:
         out.print(f"applied: {', '.join(done)}" if done else "the database is up to date")
 
 
-def _with_progress(source: Path, layer: str, options: Options) -> Report:
+def _with_progress(store: Database, source: Path, layer: str, options: Options) -> Report:
     """Run an ingest under a progress bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(layer, total=None)
         step: Callable[[int, int | None], None] = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
-        return run_ingest(database.default(), catalog.default(), source, layer, options, step)
+        return run_ingest(store, catalog.default(), source, layer, options, step)
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

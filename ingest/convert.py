@@ -153,7 +153,7 @@ def _numbers(raw: pd.Series[Any], *, whole: bool) -> tuple[Any, Any]:
     finite = np.isfinite(numbers.to_numpy(dtype=float, na_value=np.nan))
     bad = (filled & ~finite).to_numpy(dtype=bool)
     if whole:
-        bad |= finite & (numbers.fillna(0).to_numpy(dtype=float) % 1 != 0)
+        bad = bad | finite & (numbers.fillna(0).to_numpy(dtype=float) % 1 != 0)
     good = finite & ~bad
     cast = int if whole else float
     return _objects([cast(value) if ok else None for value, ok in zip(numbers.tolist(), good, strict=True)]), bad
@@ -164,8 +164,8 @@ def _booleans(raw: pd.Series[Any]) -> tuple[Any, Any]:
     filled = (raw.notna() & (words != "")).to_numpy(dtype=bool)
     words = words.str.removesuffix(".0")
     true, false = words.isin(_TRUE).to_numpy(dtype=bool), words.isin(_FALSE).to_numpy(dtype=bool)
-    values = np.where(filled & true, True, np.where(filled & false, False, None))
-    return values, filled & ~true & ~false
+    values = [(True if yes else False if no else None) for yes, no in zip(filled & true, filled & false, strict=True)]
+    return _objects(values), filled & ~true & ~false
 
 
 def _datetimes(raw: pd.Series[Any], zone: ZoneInfo) -> tuple[Any, Any]:
@@ -180,7 +180,7 @@ def _stamp(value: Any, zone: ZoneInfo) -> Any:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError):
         return None
-    if stamp is pd.NaT:
+    if pd.isna(stamp):
         return None
     return (stamp.tz_localize(zone) if stamp.tzinfo is None else stamp).to_pydatetime(warn=False)
 
@@ -188,9 +188,7 @@ def _stamp(value: Any, zone: ZoneInfo) -> Any:
 def _coded(catalog: Catalog, decl: FieldDecl, values: Any) -> Any:
     """Codes as they are; an alias or a title of a code, in either language, stands for the code."""
     codes = catalog.codes[decl.codes or ""].codes
-    other = {
-        name: code for code, entry in codes.items() for name in (entry.title.zh, entry.title.en, *entry.aliases)
-    }
+    other = {name: code for code, entry in codes.items() for name in (entry.title.zh, entry.title.en, *entry.aliases)}
     return _objects([value if value in codes else other.get(value, value) for value in values])
 
 
@@ -209,4 +207,4 @@ def _reject(done: Converted, bad: Any, first_row: int, rule: str, name: str | No
     for index in np.flatnonzero(bad):
         value = None if raw is None or pd.isna(raw.iloc[index]) else str(raw.iloc[index])[:200]
         done.rejections.append(Rejection(first_row + int(index), rule, name, value))
-    done.keep &= ~bad
+    done.keep = done.keep & ~bad

@@ -106,8 +106,10 @@ def _usable(crs: CRS, how: str) -> Recognised:
     note = None
     datum = crs.geodetic_crs.datum if crs.geodetic_crs else None
     if datum is not None and "2000" not in datum.name:
-        note = f"{datum.name} taken as CGCS2000 without shift (they agree to about a metre)" if "84" in datum.name else (
-            f"transformed from {datum.name} by PROJ's default operation"
+        note = (
+            f"{datum.name} taken as CGCS2000 without shift (they agree to about a metre)"
+            if "84" in datum.name
+            else (f"transformed from {datum.name} by PROJ's default operation")
         )
     return Recognised(crs, how, note)
 

@@ -91,8 +91,8 @@ def _in_unit(values: xr.DataArray, declared: ParameterDecl, notes: list[str]) ->
     unit = str(values.attrs.get("units", "")).strip()
     factor = 1.0
     if declared.unit == "mm" and unit in _RATES:
-        step = pd.Series(values["time"].values).diff().median().total_seconds()
-        factor = float(step)
+        step = float(np.median(np.diff(values["time"].values)) / np.timedelta64(1, "s"))
+        factor = step
         notes.append(f"{unit} × step of {step:g} s = mm per step")
     elif declared.unit == "mm" and unit in _LENGTHS:
         factor = _LENGTHS[unit]

@@ -154,7 +154,9 @@ def _rows(
     tally.read += number
     tally.repaired += repaired
     _remember(tally, batch, [*converted.rejections, *refused])
-    values = converted.values | geometry.derive(layer, np.where(keep, shapes, None))
+    sound = shapes.copy()
+    sound[~keep] = None
+    values = converted.values | geometry.derive(layer, sound)
     values.setdefault("origin", np.full(number, options.origin, dtype=object))
     if layer.versioned:
         values.setdefault("valid_from", np.full(number, options.valid_from, dtype=object))
@@ -193,9 +195,11 @@ def _reject_duplicate_keys(conn: Connection[Any], layer: Layer, tally: _Tally) -
     key = [sql.Identifier(layer.key_field), *([sql.Identifier("valid_from")] if layer.versioned else [])]
     found = conn.execute(
         sql.SQL(
-            "WITH ranked AS (SELECT ctid, row_number() OVER (PARTITION BY {} ORDER BY _source_row) AS nth FROM {staged})"
+            "WITH ranked AS ("
+            " SELECT ctid, row_number() OVER (PARTITION BY {} ORDER BY _source_row) AS nth FROM {staged})"
             " DELETE FROM {staged} AS s USING ranked WHERE s.ctid = ranked.ctid AND ranked.nth > 1"
-            " RETURNING s._source_row, s.{key}, to_jsonb(s) - 'geom' || jsonb_build_object('geometry', st_astext(s.geom))"
+            " RETURNING s._source_row, s.{key},"
+            " to_jsonb(s) - 'geom' || jsonb_build_object('geometry', st_astext(s.geom))"
         ).format(sql.SQL(", ").join(key), staged=releases.staging_table(layer), key=key[0])
     ).fetchall()
     for row, value, record in found:

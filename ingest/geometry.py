@@ -72,9 +72,7 @@ def check(layer: Layer, shapes: Geometries, first_row: int) -> tuple[Geometries,
     reject(wrong, f"not_a_{layer.geometry}", [_NAMES.get(int(kind)) for kind in kinds])
     bounds = shapely.bounds(shapes)
     with np.errstate(invalid="ignore"):
-        outside = ~(
-            (bounds[:, 0] >= -180) & (bounds[:, 2] <= 180) & (bounds[:, 1] >= -90) & (bounds[:, 3] <= 90)
-        )
+        outside = ~((bounds[:, 0] >= -180) & (bounds[:, 2] <= 180) & (bounds[:, 1] >= -90) & (bounds[:, 3] <= 90))
     reject(outside, "outside_the_earth", bounds.tolist())
     repaired = 0
     invalid = ~shapely.is_valid(shapes) & keep
@@ -98,5 +96,7 @@ def derive(layer: Layer, shapes: Geometries) -> dict[str, Any]:
     """Values of the layer's derived fields (m2, m), rounded to 0.01 as areas are reported."""
     rules = {"ellipsoidal_area": ellipsoid.areas, "ellipsoidal_length": ellipsoid.lengths}
     return {
-        name: np.round(rules[decl.derived](shapes), 2) for name, decl in layer.fields.items() if decl.derived is not None
+        name: np.round(rules[decl.derived](shapes), 2)
+        for name, decl in layer.fields.items()
+        if decl.derived is not None
     }

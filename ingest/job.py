@@ -58,4 +58,6 @@ def open_features(path: Path, source_layer: str | None) -> FeatureSource:
 
 def _expect(suffix: str, known: tuple[str, ...], what: str) -> None:
     if suffix not in known:
-        raise UnreadableSource(f"a {suffix or 'file without suffix'} cannot be loaded into {what}; known: {' '.join(known)}")
+        raise UnreadableSource(
+            f"a {suffix or 'file without suffix'} cannot be loaded into {what}; known: {' '.join(known)}"
+        )

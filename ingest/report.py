@@ -40,7 +40,8 @@ class Report:
         table.add_row("rows quarantined", f"{counts.quarantined:,}")
         table.add_row(
             f"release {self.release}",
-            f"{counts.added:,} added, {counts.changed:,} changed, {counts.ended:,} ended, {counts.unchanged:,} unchanged",
+            f"{counts.added:,} added, {counts.changed:,} changed, {counts.ended:,} ended, "
+            f"{counts.unchanged:,} unchanged",
         )
         for note in self.notes:
             table.add_row("note", note)

@@ -66,7 +66,9 @@ def load(home: Path = HOME) -> Catalog:
     faults += [fault for layer in layers.values() for fault in _reference_faults(home, layer, layers, codes)]
     if faults or city is None:
         raise DeclarationError(faults)
-    order = {theme: index for index, theme in enumerate(("base", "planning", "nature", "water", "culture", "catalogue"))}
+    order = {
+        theme: index for index, theme in enumerate(("base", "planning", "nature", "water", "culture", "catalogue"))
+    }
     ranked = sorted(layers.values(), key=lambda layer: (order[layer.theme], layer.id))
     return Catalog(city, {layer.id: layer for layer in ranked}, codes)
 

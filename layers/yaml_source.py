@@ -24,9 +24,7 @@ class _Loader(yaml.SafeLoader):
         seen: dict[str, yaml.Node] = {}
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
-                )
+                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark)
             seen[key.value] = key
         return super().construct_mapping(node, deep)
 

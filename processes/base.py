@@ -72,13 +72,13 @@ def _described(model: type[Inputs]) -> dict[str, Any]:
     """A model's fields as process inputs."""
     schema = model.model_json_schema()
     described = {}
-    for name, definition in schema["properties"].items():
+    for name, declared in schema["properties"].items():
         required = name in schema.get("required", [])
-        definition = dict(definition)
+        definition = dict(declared)
         title = definition.pop("x-title", {"zh": name, "en": name})
         if "anyOf" in definition:  # an optional value: null only means that it is left out
             kinds = [kind for kind in definition.pop("anyOf") if kind.get("type") != "null"]
-            definition |= kinds[0]
+            definition.update(kinds[0])
             definition.pop("default", None)
         described[name] = {
             "title": title, "description": title, "schema": definition, "minOccurs": int(required), "maxOccurs": 1,

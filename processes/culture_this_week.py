@@ -22,7 +22,7 @@ MAX_EVENTS = 200
 
 _EVENTS = """
     SELECT e.event_id, e.title, e.type, e.venue_name, e.starts, e.ends, e.free, e.origin,
-           round(st_distance(e.geom::geography, p.geom::geography)::numeric), st_asgeojson(e.geom, 7)
+           round(st_distance(e.geom::geography, p.geom::geography)::numeric), st_asgeojson(e.geom, 7, 0)
     FROM {events} AS e, (SELECT st_setsrid(st_makepoint(%(lon)s, %(lat)s), {srid}) AS geom) AS p
     WHERE e.starts < %(until)s AND e.ends >= %(since)s
       AND st_dwithin(e.geom::geography, p.geom::geography, %(radius)s)

@@ -67,7 +67,7 @@ class PlanConflicts(Process):
         if len(rows) > MAX_OVERLAPS:
             raise BadInput("district", f"there are more than {MAX_OVERLAPS:,} overlaps; ask for one district")
         shapes = shapely.from_wkb([row[6] for row in rows])
-        areas = ellipsoid.areas(shapes) if len(rows) else []
+        areas = ellipsoid.areas(shapes)
         features, slivers, sliver_area = [], 0, 0.0
         for row, shape, area in zip(rows, shapes, areas, strict=True):
             if area < max(inputs.sliver_m2, 1e-6):

@@ -79,7 +79,9 @@ class StationState(Process):
         database = default_database()
         newest = database.thread_fetch(sql.SQL(_NEWEST).format(**parts), {"station": inputs.station})
         if not newest:
-            raise BadInput("station", f"there is no station {inputs.station!r}" if inputs.station else "there is none yet")
+            raise BadInput(
+                "station", f"there is no station {inputs.station!r}" if inputs.station else "there is none yet"
+            )
         last = max((row[8] for row in newest if row[8]), default=None)
         values: dict[str, dict[str, list[tuple[datetime, float]]]] = {}
         if last is not None:
@@ -87,7 +89,11 @@ class StationState(Process):
             for station, parameter, time, value in database.thread_fetch(sql.SQL(_VALUES).format(**parts), params):
                 values.setdefault(station, {}).setdefault(parameter, []).append((time, value))
         rows = [_row(row, values.get(row[0], {})) for row in newest]
-        answer: dict[str, Any] = {"as_of": last.isoformat() if last else None, "counts": _counts(rows), "stations": rows}
+        answer: dict[str, Any] = {
+            "as_of": last.isoformat() if last else None,
+            "counts": _counts(rows),
+            "stations": rows,
+        }
         if inputs.station and values.get(inputs.station):
             answer["plot"] = _plot(newest[0], values[inputs.station])
         return answer
@@ -126,7 +132,8 @@ def _sparkline(values: list[float]) -> str:
     low, span, width, height = min(values), (max(values) - min(values)) or 1.0, 120, 28
     step = width / max(1, len(values) - 1)
     points = " ".join(
-        f"{number * step:.1f},{height - 2 - (value - low) / span * (height - 4):.1f}" for number, value in enumerate(values)
+        f"{number * step:.1f},{height - 2 - (value - low) / span * (height - 4):.1f}"
+        for number, value in enumerate(values)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
@@ -142,7 +149,10 @@ def _plot(row: tuple[Any, ...], values: dict[str, list[tuple[datetime, float]]])
         axes = figure.subplots()
         if levels := values.get("z"):
             axes.plot(*zip(*levels, strict=True), color="#1e5ab4", label="水位 Stage (m)")
-            for level, colour, label in ((warning, "#e6a23c", "警戒 Warning"), (guarantee, "#c8281e", "保证 Guarantee")):
+            for level, colour, label in (
+                (warning, "#e6a23c", "警戒 Warning"),
+                (guarantee, "#c8281e", "保证 Guarantee"),
+            ):
                 if level is not None:
                     axes.axhline(level, color=colour, linestyle="--", label=f"{label} {level:g} m")
         axes.set_ylabel("m")
@@ -153,7 +163,7 @@ def _plot(row: tuple[Any, ...], values: dict[str, list[tuple[datetime, float]]])
             upper.set_ylim(max(5.0, max(depths) * 3), 0)
             upper.set_ylabel("mm/h")
         axes.set_title(f"{name} ({row[0]})")
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
         if levels:
             axes.legend(loc="lower left", fontsize=8)
         buffer = io.BytesIO()

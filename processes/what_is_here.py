@@ -23,7 +23,7 @@ from shikong.store.errors import NotPublished
 PER_LAYER = 5
 
 _NEAR = """
-    SELECT {key}, to_jsonb(s) - {hidden}::text[], st_asgeojson(s.geom, 7),
+    SELECT {key}, to_jsonb(s) - {hidden}::text[], st_asgeojson(s.geom, 7, 0),
            round(st_distance(s.geom::geography, p.geom::geography)::numeric, 1)
     FROM {table} AS s, (SELECT st_setsrid(st_makepoint(%(lon)s, %(lat)s), {srid}) AS geom) AS p
     WHERE {where} AND {holds}
@@ -31,9 +31,7 @@ _NEAR = """
 """
 
 #: A box of degrees around the point finds candidates by index; the distance on the ellipsoid decides.
-_WITHIN = (
-    "s.geom && st_expand(p.geom, %(degrees)s) AND st_dwithin(s.geom::geography, p.geom::geography, %(radius)s)"
-)
+_WITHIN = "s.geom && st_expand(p.geom, %(degrees)s) AND st_dwithin(s.geom::geography, p.geom::geography, %(radius)s)"
 
 
 class Place(Inputs):
@@ -41,7 +39,9 @@ class Place(Inputs):
 
     lon: float = Field(115.985, ge=-180, le=180, json_schema_extra=titled("经度", "Longitude", **{"x-point": True}))
     lat: float = Field(36.456, ge=-89, le=89, json_schema_extra=titled("纬度", "Latitude", **{"x-point": True}))
-    radius: float = Field(300, gt=0, le=5000, json_schema_extra=titled("点与线的查找半径（米）", "Radius for points and lines (m)"))
+    radius: float = Field(
+        300, gt=0, le=5000, json_schema_extra=titled("点与线的查找半径（米）", "Radius for points and lines (m)")
+    )
 
 
 class WhatIsHere(Process):
@@ -51,7 +51,7 @@ class WhatIsHere(Process):
     title = Text(zh="此处有什么", en="What is here")
     description = Text(
         zh="给出一点上全部图层的回答：所在的面、附近的点与线、高程、最近的降水。",
-        en="Every layer's answer at a point: the areas that cover it, the points and lines near it, elevation and rain.",
+        en="Every layer's answer at a point: what covers it, what lies near it, elevation and rain.",
     )
     inputs = Place
 
@@ -88,8 +88,6 @@ def _features(conn: Connection[Any], layer: Layer, place: Place) -> list[dict[st
          "properties": {"layer": layer.id, "distance_m": float(distance), **properties}}
         for key, properties, shape, distance in conn.execute(query, params)
     ]  # fmt: skip
-
-
 
 
 def _row(layer: Layer, feature: dict[str, Any]) -> dict[str, Any]:

@@ -33,8 +33,12 @@ MAX_CELLS = 1_000_000
 def parameter_fields(layer: Layer) -> dict[str, Any]:
     """A layer's parameters as pygeoapi lists fields."""
     return {
-        name: {"type": "number", "title": declared.title.zh, "x-title-en": declared.title.en,
-               "x-ogc-unit": declared.unit}  # fmt: skip
+        name: {
+            "type": "number",
+            "title": declared.title.zh,
+            "x-title-en": declared.title.en,
+            "x-ogc-unit": declared.unit,
+        }
         for name, declared in layer.parameters.items()
     }
 
@@ -135,8 +139,8 @@ def _whole_cells(raster: Any, box: tuple[float, ...]) -> Window:
 
 def _covjson(declared: dict[str, ParameterDecl], data: Any, transform: Any) -> dict[str, Any]:
     _, height, width = data.shape
-    west, north = transform * (0.5, 0.5)
-    east, south = transform * (width - 0.5, height - 0.5)
+    west, north = transform @ (0.5, 0.5)
+    east, south = transform @ (width - 0.5, height - 0.5)
     axes = {"x": {"start": west, "stop": east, "num": width}, "y": {"start": north, "stop": south, "num": height}}
     filled = data.astype(float).filled(np.nan)
     ranges = {name: covjson.values(band, ("y", "x")) for name, band in zip(declared, filled, strict=True)}

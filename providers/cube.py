@@ -34,7 +34,8 @@ from shikong.store.database import default as default_database
 @lru_cache(maxsize=32)
 def _opened(place: str) -> xr.Dataset:
     """An opened release. A new release has a new place, so that nothing stale is ever given."""
-    return xr.open_zarr(place, consolidated=False, chunks=None)
+    cube: xr.Dataset = xr.open_zarr(place, consolidated=False, chunks=None)
+    return cube
 
 
 def _cube(layer: Layer) -> xr.Dataset:
@@ -52,7 +53,7 @@ def _in_period(cube: xr.Dataset, datetime_: str | None) -> xr.Dataset:
     end = None if period.end is None else np.datetime64(covjson.instant(period.end).removesuffix("Z"))
     times = cube["time"].values
     if period.instant:
-        before = int(np.searchsorted(times, start, side="right")) - 1
+        before = int((times <= start).sum()) - 1
         part = cube.isel(time=slice(max(before, 0), before + 1))
     else:
         part = cube.sel(time=slice(start, end))

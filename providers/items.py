@@ -174,7 +174,7 @@ def decode_cursor(layer: Layer, text: str, sort: tuple[Sort, ...]) -> tuple[Valu
 
 
 def _geojson(crs: ServedCrs) -> sql.Composable:
-    return sql.SQL("st_asgeojson({}, {})").format(crs.geometry(sql.Identifier("geom")), sql.Literal(crs.decimals))
+    return sql.SQL("st_asgeojson({}, {}, 0)").format(crs.geometry(sql.Identifier("geom")), sql.Literal(crs.decimals))
 
 
 def _list(names: list[str] | tuple[str, ...]) -> sql.Composable:

@@ -62,7 +62,7 @@ _LAST = """
 """
 
 _LOCATIONS = """
-    SELECT s.{key}, s.{name}, st_asgeojson(s.geom, 8),
+    SELECT s.{key}, s.{name}, st_asgeojson(s.geom, 8, 0),
            (SELECT array_agg(r.parameter ORDER BY r.parameter) FROM {series} AS r WHERE r.station = s.{key})
     FROM {stations} AS s
     WHERE EXISTS (SELECT FROM {series} AS r WHERE r.station = s.{key})

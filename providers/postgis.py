@@ -48,11 +48,20 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
         wanted = {name: field for name, field in self._fields.items() if not properties or name in properties}
         return {name: field["values"] for name, field in wanted.items() if "values" in field}, False
 
-    def query(
-        self, offset: int = 0, limit: int = 10, resulttype: str = "results", bbox: Any = (), datetime_: str | None = None,
-        properties: Any = (), sortby: Any = (), select_properties: Any = (), skip_geometry: bool = False,
-        crs_transform_spec: Any = None, **_: Any,
-    ) -> dict[str, Any]:  # fmt: skip
+    def query(  # noqa: PLR0913, PLR0917 - the signature is pygeoapi's
+        self,
+        offset: int = 0,
+        limit: int = 10,
+        resulttype: str = "results",
+        bbox: Any = (),
+        datetime_: str | None = None,
+        properties: Any = (),
+        sortby: Any = (),
+        select_properties: Any = (),
+        skip_geometry: bool = False,
+        crs_transform_spec: Any = None,
+        **_: Any,
+    ) -> dict[str, Any]:
         """A page of features as GeoJSON."""
         catalog = default_catalog()
         with as_provider_errors():
@@ -89,4 +98,3 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
         if spec is None:  # pygeoapi gives none when the answer is wanted in the storage CRS
             return epsg(4490) if self.storage_crs == STORAGE_CRS else DEFAULT
         return parse("crs", spec.target_crs_uri, default_catalog().city.crs)
-

@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+
 from shikong.samples import lattice
 from shikong.samples.plane import MILLIMETRE, Floats, Shapes
 
 #: What a face is part of, in the order in which land is taken.
 WATER, LEVEE, ROAD, RING, CORE, FIELD = range(6)
 OVERLAP_M = 0.5
+#: An edge no longer than this is a point, and a face no larger a point too: rounding makes it vanish.
+NOT_SHARED_M, VANISHING_M2 = 1e-3, 1e-4
 NOTHING = shapely.Polygon()
 
 
@@ -152,12 +155,12 @@ def _without_slivers(shapes: Shapes, part: NDArray[np.int64]) -> tuple[Shapes, N
     shared = shapely.length(shapely.intersection(shapes[source], shapes[target]))
     shared = shared * np.where(part[source] == part[target], 4.0, 1.0)
     host = np.arange(len(shapes))
-    best = np.full(len(shapes), -1.0)
+    best = np.full(len(shapes), NOT_SHARED_M)
     for a, b, edge in zip(source, target, shared, strict=True):
         if edge > best[a]:
             best[a], host[a] = edge, b
     joined = shapes.copy()
     for h in np.unique(host[host != np.arange(len(host))]):
         joined[h] = shapely.coverage_union_all(shapes[host == h])
-    kept = np.flatnonzero(host == np.arange(len(host)))
+    kept = np.flatnonzero((host == np.arange(len(host))) & (area > VANISHING_M2))
     return joined[kept], kept

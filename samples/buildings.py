@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
+
 from shikong.samples import write
 from shikong.samples.blocks import Village
 from shikong.samples.plane import Floats, Shapes, generator

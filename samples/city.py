@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
+
 from shikong.layers import catalog
 from shikong.samples import (
     buildings,

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+
 from shikong.samples import names, write
 from shikong.samples.ground import Ground
 from shikong.samples.plane import Shapes, area_m2, circle, generator, polygons_of, shapes_to_degrees
@@ -144,7 +145,7 @@ def deliver(ground: Ground, out: Path) -> dict[str, int]:
     written: dict[str, tuple[list[str], Shapes]] = {}
     for layer, (prefix, content) in layers.items():
         codes = [f"{prefix}{row['xzqdm']}{number:06d}" for number, row in enumerate(content.rows, 1)]
-        shapes = shapes_to_degrees(write.multi(write.array(content.shapes), "MultiPolygon"))
+        shapes = _rounded(write.array(content.shapes))
         columns = {"code": codes, **{key: [row[key] for row in content.rows] for key in content.rows[0]}}
         write.features(out / f"{layer}.gpkg", shapes, columns, "MultiPolygon", 4490)
         written[layer] = (codes, shapes)
@@ -152,6 +153,14 @@ def deliver(ground: Ground, out: Path) -> dict[str, int]:
     known += _known(written, "planning_zones", planted.zones, ("permanent_farmland",))
     write.document(out / "known_conflicts.json", known)
     return {layer: len(codes) for layer, (codes, _) in written.items()}
+
+
+def _rounded(shapes: Shapes) -> Shapes:
+    """Geometries in degrees; where rounding closed a narrow neck, the parts on both sides of it."""
+    turned: Shapes = shapes_to_degrees(write.multi(shapes, "MultiPolygon"))
+    for index in np.flatnonzero(~shapely.is_valid(turned)):
+        turned[index] = polygons_of(shapely.make_valid(turned[index], method="structure", keep_collapsed=False))
+    return turned
 
 
 def _known(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+
 from shikong.samples import places
 from shikong.samples.plane import Floats, Shapes, generator, metres, smooth, wander
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from shikong.samples import districts, names, places, write
 from shikong.samples.culture_names import EVENTS, HERITAGE, INVENTED, KNOWN_VENUES
 from shikong.samples.ground import Ground

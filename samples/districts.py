@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
+
 from shikong.samples import names, places, write
 from shikong.samples.ground import Ground
 from shikong.samples.plane import Shapes, shapes_to_degrees

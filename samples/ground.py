@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
+
 from shikong.samples import blocks, buildings, corridors, landuse, parcels, places, villages
 from shikong.samples.plane import Shapes
 

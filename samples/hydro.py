@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import shapely
 import shapely.ops
+
 from shikong.samples import places, storms, write
 from shikong.samples.ground import Ground
 from shikong.samples.plane import Floats, generator, shapes_to_degrees, to_metres
@@ -100,17 +101,17 @@ def _gauge(ground: Ground, terrain: Terrain, field: Floats, station: Station) ->
         lon, lat = float(point.x), float(point.y)
         course, length = _upstream(ground, index, station.at)
     row, column = storms.cell(lon, lat)
-    rain = None
+    rain: Floats | None = None
     if station.kind in ("PP", "ZQ", "RR"):
         at = field[:, row, column]
-        rain = np.round(np.clip(at * (1 + 0.07 * rng.standard_normal(len(at))), 0, None), 1)
+        rain = np.round((at * (1 + 0.07 * rng.standard_normal(len(at)))).clip(min=0), 1)
     if station.kind == "PP":
         return Gauged(station, lon, lat, rain, None, None)
     flow = _flow(field, course, length, BASE_FLOW.get(str(station.river), 0.03 * length + 0.6))
     capacity = 3000.0 if station.river == "R01" else 9.0 * length + 40
     depth = 0.7 + 5.2 * (flow / capacity) ** 0.6
     if station.kind == "RR":
-        depth = 3.0 + 0.012 * np.cumsum(flow - 1.02 * flow.mean())
+        depth = 3.0 + 0.0011 * np.cumsum(flow - 1.02 * flow.mean())
     bed = terrain.at(lon, lat)
     noise = np.cumsum(rng.normal(0, 0.003, len(flow)))
     stage = np.round(

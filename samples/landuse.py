@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from shikong.samples import places
 from shikong.samples.blocks import CORE, FIELD, LEVEE, RING, ROAD, WATER, Faces, Village
 from shikong.samples.plane import Floats, Noise, generator

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+
 from shikong.samples.plane import Floats
 
 #: Lines run on past their end by this much, so that they meet the next line for certain.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+
 from shikong.samples import names, places, write
 from shikong.samples.ground import Ground
 from shikong.samples.plane import Shapes, generator, shapes_to_degrees

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+
 from shikong.samples import lattice
 from shikong.samples.blocks import NOTHING, Village, inset_of
 from shikong.samples.corridors import Corridors

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import shapely
 import shapely.ops
+
 from shikong.samples import names, places
 from shikong.samples.blocks import inset_of
 from shikong.samples.ground import Ground
@@ -123,10 +124,10 @@ def _growth(ground: Ground, plan: Plan, sites: list[Site], reserve: set[int]) ->
     for index in sorted(reserve):
         name = names.village(ground.seed, index) + "弹性发展区"
         plan.growth.add(all_.shapes[index], name=name, zone="flexible", xzqdm=ground.county(index))
-    for index in np.flatnonzero(all_.seats):
-        if not sites[index].core.is_empty and int(index) not in reserve:
-            name = names.village(ground.seed, int(index)) + "镇区"
-            plan.growth.add(sites[index].core, name=name, zone="concentrated", xzqdm=ground.county(int(index)))
+    for index in np.flatnonzero(all_.seats).tolist():
+        if not sites[index].core.is_empty and index not in reserve:
+            name = names.village(ground.seed, index) + "镇区"
+            plan.growth.add(sites[index].core, name=name, zone="concentrated", xzqdm=ground.county(index))
 
 
 def _redline(ground: Ground, plan: Plan) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
-from numpy.typing import NDArray
+
 from shikong.samples import write
 from shikong.samples.plane import Floats, generator, to_metres
 
@@ -61,7 +61,7 @@ def rain(seed: int, hours: int) -> Floats:
     """Rain of the last ``hours`` on the grid: [hour, lat, lon], the last hour ending now; 0.1 mm."""
     x, y = to_metres(*np.meshgrid(LON, LAT))
     end = np.arange(-hours + 1, 1)[:, None, None] - 0.5
-    field = np.zeros((hours, *x.shape))
+    field: Floats = np.zeros((hours, *x.shape))
     for storm in storms(seed, hours):
         age = end + storm.before
         near = np.abs(age[:, 0, 0]) < 3.2 * storm.life
@@ -70,7 +70,7 @@ def rain(seed: int, hours: int) -> Floats:
         field[near] += storm.peak * np.exp(-((age / storm.life) ** 2) - (away / storm.reach) ** 2)
     # Numbered from now backwards, so that a longer span has the same texture in its last hours.
     texture = generator(seed, "texture").gamma(4.0, 0.25, (hours, *x.shape))[::-1]
-    field = np.round(field * texture, 1)
+    field[:] = np.round(field * texture, 1)
     field[field < 0.2] = 0.0
     return field
 
@@ -83,8 +83,8 @@ def cell(lon: float, lat: float) -> tuple[int, int]:
 def deliver(field: Floats, now: datetime, path: Path) -> int:
     """Write the grid as CF NetCDF, its last hour ending at ``now``; returns the number of hours."""
     hours = len(field)
-    first = now.timestamp() // 3600 - hours + 1
-    end: NDArray[np.float64] = first + np.arange(hours)
+    first = int(now.timestamp()) // 3600 - hours + 1
+    end = np.arange(first, first + hours, dtype=np.float64)
     path.unlink(missing_ok=True)
     with netCDF4.Dataset(path, "w", format="NETCDF4") as file:
         file.setncatts({

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
+
 from shikong.layers import catalog
 from shikong.samples import places, write
 from shikong.samples.ground import Ground

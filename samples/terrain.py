@@ -19,6 +19,7 @@ import rasterio
 import shapely
 from affine import Affine
 from scipy.ndimage import distance_transform_edt
+
 from shikong.samples import places, write
 from shikong.samples.ground import Ground
 from shikong.samples.plane import Floats, Noise, shapes_to_degrees, to_metres
@@ -123,4 +124,4 @@ def deliver(terrain: Terrain, path: Path) -> int:
             origin=write.ORIGIN, title=f"聊城市数字高程模型（{write.LABEL}）", TIFFTAG_SOFTWARE="shikong.samples"
         )
         file.update_tags(1, units="m", vertical_datum="1985国家高程基准")
-    return height * width
+    return int(height * width)

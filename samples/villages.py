@@ -17,6 +17,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy.spatial import Voronoi, cKDTree
+
 from shikong.samples import places
 from shikong.samples.plane import MILLIMETRE, Floats, Shapes, generator, metres
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyogrio
 import shapely
+
 from shikong.samples.plane import Shapes
 
 ORIGIN = "generated"

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from shikong.layers.errors import UnknownLayer
 from shikong.processes.base import BadInput
 from shikong.providers.errors import BadParameter, NotFound
+from shikong.server.pygeoapi_api import Refusal
 from shikong.store.errors import DatabaseAway, NotPublished, QueryTooSlow, StoreError
 
 LOG = structlog.get_logger()
@@ -72,6 +73,16 @@ async def handle(request: Request, error: Exception) -> Response:
     parameter = getattr(error, "parameter", None)
     allowed = getattr(error, "allowed", ())
     return respond(request, problem(status, code, str(error), parameter=parameter, allowed=allowed))
+
+
+async def handle_refusal(request: Request, error: Exception) -> Response:
+    """Answer what one of pygeoapi's handlers refuses."""
+    assert isinstance(error, Refusal)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        LOG.error("request_failed", path=request.url.path, error=error.code, reason=str(error))
+    if error.status == HTTPStatus.NO_CONTENT:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return respond(request, problem(error.status, error.code, str(error)))
 
 
 async def handle_http(request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import structlog
+from pygeoapi import l10n
 
 from shikong.store.catalogue import NEWEST, Published, published
 from shikong.store.database import Database
@@ -38,13 +39,17 @@ class Metadata:
             return
         self._read_at = now
         try:
-            self.releases = published(await self._database.fetch(NEWEST))
+            releases = published(await self._database.fetch(NEWEST))
         except StoreError as error:
             LOG.warning("metadata_not_refreshed", reason=str(error))
             return
+        if releases == self.releases:
+            return
+        self.releases = releases
         for config in (self._api.config, self._api.tpl_config):
             for layer, release in self.releases.items():
                 _describe(config["resources"].get(layer), release)
+        l10n._cfg_cache.clear()  # pygeoapi keeps the translated configuration for ever
 
 
 def _describe(resource: dict[str, Any] | None, release: Published) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shikong.store.principal import ANONYMOUS, current_principal
 
@@ -25,6 +25,32 @@ class PrincipalOfRequest:
             await self._app(scope, receive, send)
         finally:
             current_principal.reset(token)
+
+
+#: What a page of ours may load: nothing from another host.
+_POLICY = (
+    b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    b"worker-src 'self' blob:; frame-ancestors 'self'; base-uri 'self'"
+)
+
+
+class PagePolicy:
+    """Tells browsers that our pages load nothing from outside."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request and mark its answer when it is a page."""
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start" and any(
+                name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in message["headers"]
+            ):
+                message["headers"].append((b"content-security-policy", _POLICY))
+            await send(message)
+
+        await self._app(scope, receive, send_marked)
 
 
 class StopWhenClientLeaves:
@@ -49,7 +75,7 @@ class StopWhenClientLeaves:
                 pass
             gone.set()
 
-        answer = asyncio.ensure_future(self._app(scope, receive_once, send))  # type: ignore[arg-type]
+        answer = asyncio.ensure_future(self._app(scope, receive_once, send))
         watching = asyncio.ensure_future(watch())
         try:
             await asyncio.wait({answer, watching}, return_when=asyncio.FIRST_COMPLETED)

@@ -27,8 +27,8 @@ def blocks() -> dict[str, Any]:
 
 def install_blocks() -> None:
     """Put our building blocks at pygeoapi's one seam."""
-    pygeoapi_core.all_apis = blocks
-    pygeoapi_openapi.all_apis = blocks
+    for module in (pygeoapi_core, pygeoapi_openapi):
+        vars(module)["all_apis"] = blocks
 
 
 def document(config: dict[str, Any]) -> dict[str, Any]:

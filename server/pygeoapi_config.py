@@ -51,7 +51,8 @@ def _server() -> dict[str, Any]:
         "url": "${SHIKONG_URL:-http://127.0.0.1:5000}",
         "mimetype": "application/json; charset=UTF-8",
         "encoding": "utf-8",
-        "languages": ["zh-CN", "en-US"],
+        # zh without a territory: pygeoapi looks a language up in a way that Babel refuses for zh-CN.
+        "languages": ["zh", "en-US"],
         "locale_dir": "web/locale",
         "gzip": False,
         "cors": True,
@@ -69,7 +70,10 @@ def _metadata(catalog: Catalog) -> dict[str, Any]:
         "identification": {
             "title": city.title.model_dump(),
             "description": city.description.model_dump(),
-            "keywords": {"zh": ["时空", "多规合一", "水文", "文化地图"], "en": ["spatio-temporal", "planning", "hydrology"]},
+            "keywords": {
+                "zh": ["时空", "多规合一", "水文", "文化地图"],
+                "en": ["spatio-temporal", "planning", "hydrology"],
+            },
             "keywords_type": "theme",
             "terms_of_service": "https://www.apache.org/licenses/LICENSE-2.0",
             "url": "${SHIKONG_URL:-http://127.0.0.1:5000}",
@@ -86,9 +90,10 @@ def _resource(catalog: Catalog, layer: Layer) -> dict[str, Any]:
         "title": layer.title.model_dump(),
         "description": layer.description.model_dump(),
         "keywords": {
-            "zh": [THEMES[layer.theme]["zh"], layer.steward, *layer.keywords],
-            "en": [THEMES[layer.theme]["en"], layer.steward, *layer.keywords],
+            "zh": [THEMES[layer.theme]["zh"], *layer.keywords],
+            "en": [THEMES[layer.theme]["en"], *layer.keywords],
         },
+        "steward": {"zh": layer.steward, "en": layer.steward},
         "extents": {"spatial": {"bbox": list(catalog.city.bbox), "crs": crs.CRS84}},
         "limits": {"default_items": DEFAULT_LIMIT, "max_items": MAX_LIMIT, "on_exceed": "error"},
         "providers": _providers(catalog, layer),

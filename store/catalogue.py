@@ -40,8 +40,8 @@ class Published:
 
 def published(rows: list[tuple[Any, ...]]) -> dict[str, Published]:
     """The rows of NEWEST by layer id."""
-    found = {}
+    found: dict[str, Published] = {}
     for row in rows:
-        extent = tuple(row[9]) if row[9] else None
-        found[row[0]] = Published(*row[:9], extent, *row[10:])
+        *head, extent, time_from, time_to = row
+        found[row[0]] = Published(*head, tuple(extent) if extent else None, time_from, time_to)
     return found

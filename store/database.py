@@ -103,6 +103,10 @@ class Database:
         """Close both pools."""
         if self._loop is not None:
             await self._loop.close()
+        self.close_threads()
+
+    def close_threads(self) -> None:
+        """Close the pool for threads, for programs without an event loop."""
         self._threads.close()
 
     async def fetch(self, query: Query, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:

@@ -65,7 +65,7 @@ def _ring_areas(rings: Any) -> Values:
         for order, factor in enumerate(_SERIES)
     )
     trapezoids = 2 * _B**2 * mean_lon * strip
-    return np.bincount(ring[:-1][same], weights=trapezoids[same], minlength=len(rings))
+    return np.bincount(ring[:-1][same], weights=trapezoids[same], minlength=len(rings)).astype(float)
 
 
 def lengths(geometries: Any) -> Values:

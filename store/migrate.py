@@ -59,7 +59,7 @@ def migrate(dsn: str) -> list[str]:
     with psycopg.connect(dsn) as conn:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         conn.execute(_LEDGER)
-        applied = dict(conn.execute("SELECT number, sha256 FROM shikong.migration").fetchall())
+        applied: dict[int, str] = dict(conn.execute("SELECT number, sha256 FROM shikong.migration").fetchall())
         known = {step.number: step for step in steps()}
         if newer := sorted(set(applied) - set(known)):
             raise StoreError(f"the database has migrations {newer} that this version does not know; upgrade Shikong")

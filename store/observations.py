@@ -36,8 +36,8 @@ def publish(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, int
     """Merge the staged rows into the layer; returns how many were new and how many changed a value."""
     conn.execute("ANALYZE staged_observation")
     months = conn.execute(
-        "SELECT DISTINCT extract(year FROM time AT TIME ZONE 'UTC')::int, extract(month FROM time AT TIME ZONE 'UTC')::int"
-        " FROM staged_observation"
+        "SELECT DISTINCT extract(year FROM t)::int, extract(month FROM t)::int"
+        " FROM (SELECT time AT TIME ZONE 'UTC' AS t FROM staged_observation) AS o"
     ).fetchall()
     for year, month in months:
         tables.ensure_month(conn, layer, year, month)
@@ -77,9 +77,7 @@ _MERGE = f"""
 
 def extent(conn: Connection[Any], layer: Layer) -> tuple[datetime | None, datetime | None, int]:
     """First and last time of the layer's observations, and how many there are."""
-    row = conn.execute(
-        sql.SQL("SELECT min(time), max(time), count(*) FROM {}").format(tables.table(layer))
-    ).fetchone()
+    row = conn.execute(sql.SQL("SELECT min(time), max(time), count(*) FROM {}").format(tables.table(layer))).fetchone()
     assert row is not None
     first, last, number = row
     return (first.astimezone(UTC) if first else None, last.astimezone(UTC) if last else None, int(number))

@@ -34,7 +34,8 @@ def last_step_at(data: Path, layer: Layer, lon: float, lat: float) -> tuple[str,
     with xr.open_zarr(places.current(data, layer), consolidated=False, chunks=None) as cube:
         step = cube.isel(time=-1)
         inside = all(
-            abs(float(cube[axis].sel({axis: value}, method="nearest")) - value) <= abs(float(np.diff(cube[axis][:2])[0]))
+            abs(float(cube[axis].sel({axis: value}, method="nearest")) - value)
+            <= abs(float(np.diff(cube[axis][:2])[0]))
             for axis, value in (("lon", lon), ("lat", lat))
         )
         if not inside:

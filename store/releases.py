@@ -125,7 +125,7 @@ def publish_features(conn: Connection[Any], layer: Layer, release: int, mode: Mo
 def extent_of(conn: Connection[Any], layer: Layer) -> Extent:
     """Extent of a features layer's present rows."""
     if layer.time and layer.time.start:
-        time = sql.SQL("min({}), max({})").format(
+        time: sql.Composable = sql.SQL("min({}), max({})").format(
             sql.Identifier(layer.time.start), sql.Identifier(layer.time.end or layer.time.start)
         )
     elif layer.versioned:
@@ -154,7 +154,7 @@ def _parts(layer: Layer) -> dict[str, sql.Composable]:
     columns = tables.row_columns(layer)
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     key = sql.Identifier(layer.key_field)
-    same = sql.SQL("h.{key} = c.{key}").format(key=key)
+    same: sql.Composable = sql.SQL("h.{key} = c.{key}").format(key=key)
     if layer.versioned:
         same = sql.SQL("{} AND h.valid_from = c.valid_from").format(same)
     return {

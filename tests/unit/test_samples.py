@@ -56,7 +56,8 @@ def read(folder: Path, layer: str) -> pd.DataFrame:
     if name.endswith(".geojson"):
         features = json.loads((folder / name).read_text(encoding="utf-8"))["features"]
         return pd.DataFrame([feature["properties"] for feature in features])
-    return gpd.read_file(folder / name)
+    frame: pd.DataFrame = gpd.read_file(folder / name)
+    return frame
 
 
 def current(folder: Path) -> gpd.GeoDataFrame:
@@ -176,29 +177,29 @@ def test_rivers_flow_to_rivers_that_exist(sample: Path) -> None:
     assert set(read(sample, "hydro_stations")["river_id"].dropna()) <= set(rivers["river_id"])
 
 
-def series(sample: Path, station: str, column: str) -> np.ndarray:
-    """Hourly values of a station up to now; gaps are bridged."""
+def series(sample: Path, station: str, column: str, *, bridged: bool = True) -> np.ndarray:
+    """Hourly values of a station up to now; gaps are bridged, or NaN."""
     rows = read(sample, "hydro_observations")
     rows = rows[rows["stcd"] == station]
     times = pd.date_range(NOW - timedelta(days=city.SIZES["tiny"].days, hours=-1), NOW, freq="h")
     values = rows.set_index(pd.DatetimeIndex(pd.to_datetime(rows["time"])))[column]
-    found: np.ndarray = values.reindex(times).interpolate(limit_direction="both").to_numpy()
+    values = values.reindex(times)
+    found: np.ndarray = (values.interpolate(limit_direction="both") if bridged else values).to_numpy()
     return found
 
 
 def test_discharge_and_stage_answer_the_rain(sample: Path) -> None:
-    stations = read(sample, "hydro_stations")
+    stations = read(sample, "hydro_stations").set_index("stcd")
+    rain = np.mean([series(sample, code, "drp") for code in stations.index[stations["sttp"] == "PP"]], axis=0)
     lags = {}
-    for code in stations[stations["sttp"] == "ZQ"]["stcd"]:
-        rain, flow, stage = (series(sample, code, column) for column in ("drp", "q", "z"))
-        if rain.sum() < 15:
-            continue
-        match = [np.corrcoef(rain[: len(rain) - lag], flow[lag:])[0, 1] for lag in range(61)]
+    for code in stations.index[stations["sttp"] == "ZQ"]:
+        flow, stage = series(sample, code, "q"), series(sample, code, "z")
+        both = np.correlate(flow - flow.mean(), rain - rain.mean(), mode="full")
+        match = both[len(rain) - 1 :][:61] / (len(rain) * flow.std() * rain.std())
         lags[code] = int(np.argmax(match))
-        assert 1 <= lags[code] <= 48, code
-        assert max(match) > 0.3, code
-        assert np.corrcoef(flow, stage)[0, 1] > 0.9, code
-    assert len(lags) >= 4
+        assert 1 <= lags[code] <= 36, code
+        assert match.max() > 0.3, code
+        assert np.corrcoef(flow, stage)[0, 1] > 0.8, code
     assert lags["31150500"] > lags["31150100"]
 
 
@@ -224,7 +225,8 @@ def test_gauges_record_the_rain_of_their_cell(sample: Path) -> None:
     for code in stations[stations["sttp"] == "PP"].index:
         row = np.abs(lat - stations.loc[code, "lat"]).argmin()
         column = np.abs(lon - stations.loc[code, "lon"]).argmin()
-        assert np.abs(series(sample, code, "drp") - field[:, row, column]).mean() < 0.3, code
+        measured = series(sample, code, "drp", bridged=False)
+        assert np.nanmean(np.abs(measured - field[:, row, column])) < 0.15, code
 
 
 def overlaps(left: gpd.GeoDataFrame, right: gpd.GeoDataFrame) -> dict[tuple[str, str], float]:
@@ -252,8 +254,9 @@ def test_the_known_conflicts_are_all_there_are(sample: Path) -> None:
 
 def test_planning_layers_are_valid_and_zones_do_not_overlap(sample: Path) -> None:
     for layer in ("urban_growth_boundary", "permanent_farmland", "ecological_redline", "planning_zones"):
-        assert read(sample, layer).geometry.is_valid.all(), layer
-    zones = read(sample, "planning_zones").to_crs(4548).geometry.to_numpy()
+        shapes = read(sample, layer)["geometry"].to_numpy()
+        assert np.all(shapely.is_valid(shapes)), layer
+    zones = gpd.GeoSeries(read(sample, "planning_zones")["geometry"]).to_crs(4548).to_numpy()
     left, right = shapely.STRtree(zones).query(zones, predicate="intersects")
     one = left < right
     shared = shapely.area(shapely.intersection(zones[left[one]], zones[right[one]]))

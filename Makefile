@@ -1,0 +1,41 @@
+# 时空 Shikong. Every target sets up what it needs; run again it is quick and harmless.
+SIZE ?= small
+BIN := .venv/bin
+
+.PHONY: help up down test test-clients bench lint format setup setup-dev setup-clients clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+up: setup ## start everything and print the address (SIZE=tiny|small|town|city for the sample city)
+	@$(BIN)/shikong up --size $(SIZE)
+
+down: ## stop the server and the private database; data stays
+	@if [ -x $(BIN)/shikong ]; then $(BIN)/shikong down; fi
+
+setup: ## install what is missing: PostGIS, the virtual environment, the pages' scripts
+	@scripts/setup.sh base
+
+setup-dev: ## the same with the tools for tests
+	@scripts/setup.sh dev
+
+setup-clients: ## the same with QGIS, GDAL and Chromium
+	@scripts/setup.sh clients
+
+test: setup-dev ## all tests but those that drive outside clients
+	@$(BIN)/python -m pytest -m "not clients"
+
+test-clients: setup-clients ## QGIS, GDAL, OWSLib, Chromium and the notebook against a running server
+	@$(BIN)/python -m pytest -m clients tests/clients
+
+bench: setup-dev ## print requests/s and ratios against the peers
+	@$(BIN)/python bench/run.py
+
+lint: setup-dev ## style, types and the direction of imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy typings/shikong && $(BIN)/lint-imports
+
+format: setup-dev ## bring the code into its format
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean: down ## remove the virtual environment and the pages' scripts; data stays
+	rm -rf .venv web/node_modules web/static/vendor

@@ -1,0 +1,163 @@
+"""Every address of the service and who answers there.
+
+Features, tiles and executions are answered by our own blocks, everything else by pygeoapi's.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pygeoapi import api as core
+from pygeoapi.api import coverages, environmental_data_retrieval, itemtypes, processes, tiles
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shikong.layers.model import Layer
+from shikong.providers.errors import CollectionNotFound, NotFound
+from shikong.server import errors, features, health, openapi, parameters, process_execution
+from shikong.server import tiles as tile_block
+from shikong.server.context import Context
+from shikong.server.pygeoapi_adapter import Handler, run
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_PAGING = frozenset({"limit", "offset"})
+
+
+class Endpoints:
+    """The endpoints of a running service."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def pygeoapi(
+        self, handler: Handler, *names: str, known: frozenset[str] = frozenset(), check_format: bool = True
+    ) -> Endpoint:
+        """An endpoint that one of pygeoapi's handlers answers, given these path parameters."""
+
+        async def endpoint(request: Request) -> Response:
+            parameters.require_known(request.query_params, known)
+            await self._context.metadata.refresh()
+            if "collection_id" in request.path_params:
+                self._layer(request)
+            given = [request.path_params[name] for name in names]
+            return await run(self._context, request, handler, *given, check_format=check_format)
+
+        return endpoint
+
+    def edr(self, kind: str, *location: str) -> Endpoint:
+        """An endpoint of OGC API - EDR for one kind of query."""
+
+        def query(api: Any, request: Any, dataset: str, *place: str) -> Any:
+            return environmental_data_retrieval.get_collection_edr_query(api, request, dataset, None, kind, *place)
+
+        return self.pygeoapi(query, "collection_id", *location, known=parameters.EDR)
+
+    async def items(self, request: Request) -> Response:
+        """A page of features or records."""
+        layer = self._layer(request)
+        if layer.kind == "records":
+            handler = itemtypes.get_collection_items
+            return await self.pygeoapi(handler, "collection_id", known=parameters.RECORDS)(request)
+        await self._context.metadata.refresh()
+        return _response(await features.get_items(self._context, request, _with_items(layer)))
+
+    async def item(self, request: Request) -> Response:
+        """One feature or record."""
+        layer = self._layer(request)
+        if layer.kind == "records":
+            return await self.pygeoapi(itemtypes.get_collection_item, "collection_id", "item_id")(request)
+        item = request.path_params["item_id"]
+        return _response(await features.get_item(self._context, request, _with_items(layer), item))
+
+    async def tile(self, request: Request) -> Response:
+        """One vector tile."""
+        return await tile_block.get_tile(self._context, request, self._layer(request))
+
+    async def execution(self, request: Request) -> Response:
+        """Execute a process."""
+        return await process_execution.execute(self._context, request)
+
+    async def process(self, request: Request) -> Response:
+        """The description of a process; its page takes the inputs' names to fill its form."""
+        identifier = request.path_params["process_id"]
+        known: frozenset[str] = frozenset()
+        if identifier in self._context.api.manager.processes:
+            known = frozenset(self._context.api.manager.get_processor(identifier).inputs.model_fields)
+        return await self.pygeoapi(processes.describe_processes, "process_id", known=known)(request)
+
+    async def conformance(self, request: Request) -> Response:
+        """The conformance classes. pygeoapi's own list grows at every request."""
+        parameters.require_known(request.query_params, ())
+        document = {"conformsTo": openapi.conformance_classes()}
+        if errors.wants_html(request):
+            return Response(self._context.pages.render("conformance.html", document, request), media_type="text/html")
+        return JSONResponse(document)
+
+    async def health(self, _: Request) -> Response:
+        """Whether the service can answer."""
+        status, report = await health.check(self._context)
+        return JSONResponse(report, status, headers={"Retry-After": "3"} if status == 503 else None)
+
+    def _layer(self, request: Request) -> Layer:
+        """The layer that the path names. Raises CollectionNotFound."""
+        identifier = request.path_params["collection_id"]
+        layer = self._context.catalog.layers.get(identifier)
+        if layer is None:
+            raise CollectionNotFound(identifier, self._context.catalog.layers)
+        return layer
+
+
+def routes(context: Context) -> list[Route]:
+    """The routing table."""
+    ends = Endpoints(context)
+    pygeoapi = ends.pygeoapi
+    collection = "/collections/{collection_id}"
+    tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
+    tileset_metadata = pygeoapi(
+        tiles.get_collection_tiles_metadata, "collection_id", "tileMatrixSetId", check_format=False
+    )
+    coverage = pygeoapi(
+        coverages.get_collection_coverage, "collection_id", known=parameters.COVERAGE, check_format=False
+    )
+    return [
+        Route("/", pygeoapi(core.landing_page)),
+        Route("/health", ends.health),
+        Route("/conformance", ends.conformance),
+        Route("/openapi", pygeoapi(core.openapi_, known=frozenset({"ui"}))),
+        Route("/collections", pygeoapi(core.describe_collections, known=_PAGING)),
+        Route(collection, pygeoapi(core.describe_collections, "collection_id")),
+        Route(f"{collection}/schema", pygeoapi(core.get_collection_schema, "collection_id")),
+        Route(f"{collection}/queryables", pygeoapi(itemtypes.get_collection_queryables, "collection_id")),
+        Route(f"{collection}/items", ends.items),
+        Route(f"{collection}/items/{{item_id:path}}", ends.item),
+        Route(f"{collection}/tiles", pygeoapi(tiles.get_collection_tiles, "collection_id")),
+        Route(tileset, tileset_metadata),
+        Route(f"{tileset}/metadata", tileset_metadata),
+        Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", ends.tile),
+        Route(f"{collection}/coverage", coverage),
+        Route(f"{collection}/position", ends.edr("position")),
+        Route(f"{collection}/locations", ends.edr("locations")),
+        Route(f"{collection}/locations/{{location_id}}", ends.edr("locations", "location_id")),
+        Route("/TileMatrixSets", pygeoapi(tiles.tilematrixsets)),
+        Route("/TileMatrixSets/{tileMatrixSetId}", pygeoapi(tiles.tilematrixset, "tileMatrixSetId")),
+        Route("/processes", pygeoapi(processes.describe_processes, known=_PAGING)),
+        Route("/processes/{process_id}", ends.process),
+        Route("/processes/{process_id}/execution", ends.execution, methods=["POST"]),
+        Route("/jobs", pygeoapi(processes.get_jobs, known=_PAGING)),
+    ]
+
+
+def _with_items(layer: Layer) -> Layer:
+    if layer.kind != "features":
+        raise NotFound(f"{layer.id} has no items: it is of kind {layer.kind}")
+    return layer
+
+
+def _response(answer: features.Answer) -> Response:
+    headers, status, content = answer
+    return Response(content, status_code=status, headers=headers)

@@ -1,0 +1,176 @@
+"""What tests share: a real PostGIS of their own, a database each, the sample city, a running server.
+
+The cluster is private to the test run (no port, no durability) and every database is a copy of a
+template, so that tests neither wait for nor see each other.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from shikong.cli.data import load_sample
+from shikong.layers import catalog
+from shikong.samples import city
+from shikong.store import database, migrate, tables
+from shikong.store.cluster import Cluster
+from shikong.store.database import Database
+from shikong.store.settings import StoreSettings
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+for name in [name for name in os.environ if name.startswith(("SHIKONG_", "DATABASE_URL", "PG"))]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The test run's own PostGIS."""
+    home = Path(tempfile.mkdtemp(prefix="shikong-test-"))
+    home.chmod(0o755)
+    found = Cluster(home / "postgres", home / "socket", durable=False)
+    found.ensure_running()
+    yield found
+    found.stop()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _create(cluster: Cluster, name: str, template: str = "template1") -> str:
+    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return cluster.dsn_of(name)
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    """A migrated, empty database with every layer's tables."""
+    dsn = _create(cluster, "shikong_template")
+    migrate.migrate(dsn)
+    with psycopg.connect(dsn) as conn:
+        for layer in catalog.default():
+            tables.ensure(conn, layer)
+    return "shikong_template"
+
+
+def settings_for(dsn: str, data: Path) -> StoreSettings:
+    """Store settings for a test's database and data folder."""
+    return StoreSettings(data=data, database_url=dsn, statement_timeout=30, pool_size=4)
+
+
+@pytest.fixture
+def empty_store(cluster: Cluster, template: str, tmp_path: Path) -> Iterator[Database]:
+    """A store without data, for this test alone."""
+    dsn = _create(cluster, f"t{uuid.uuid4().hex[:12]}", template)
+    store = Database(settings_for(dsn, tmp_path / "data"))
+    yield store
+    store.close_threads()
+
+
+@dataclass(frozen=True)
+class SampleCity:
+    """The tiny sample city, loaded."""
+
+    dsn: str
+    data: Path
+    files: Path
+
+
+@pytest.fixture(scope="session")
+def sample_city(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> SampleCity:
+    """The tiny sample city in a database and data folder of its own. Tests only read it."""
+    dsn = _create(cluster, "shikong_sample", template)
+    files, data = tmp_path_factory.mktemp("city"), tmp_path_factory.mktemp("data")
+    city.generate("tiny", files)
+    store = Database(settings_for(dsn, data))
+    load_sample(files, store)
+    store.close_threads()
+    return SampleCity(dsn, data, files)
+
+
+@pytest.fixture
+def sample_store(sample_city: SampleCity, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """The sample city as the process-wide store, as plugins see it."""
+    monkeypatch.setenv("DATABASE_URL", sample_city.dsn)
+    monkeypatch.setenv("SHIKONG_DATA", str(sample_city.data))
+    database.default.cache_clear()
+    store = database.default()
+    yield store
+    store.close_threads()
+    database.default.cache_clear()
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running server."""
+
+    url: str
+    data: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def start_service(dsn: str, data: Path, log: Path) -> Service:
+    """Start a server on a free port of the loopback interface and wait until it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "DATABASE_URL": dsn, "SHIKONG_DATA": str(data), "SHIKONG_PORT": str(port),
+        "SHIKONG_URL": f"http://127.0.0.1:{port}", "PYGEOAPI_CONFIG": str(ROOT / "pygeoapi-config.yml"),
+    }  # fmt: skip
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "shikong.cli.main", "serve"], env=environment, stdout=file, stderr=file, cwd=data
+        )
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/conformance", timeout=2):
+                return Service(url, data, process, log)
+        except (urllib.error.URLError, OSError):
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+    process.kill()
+    raise RuntimeError(f"the server did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")
+
+
+def stop_service(service: Service) -> None:
+    """Stop a server and wait for its end."""
+    service.process.send_signal(signal.SIGTERM)
+    service.process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def service(sample_city: SampleCity, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A server over the sample city, for the whole run."""
+    running = start_service(sample_city.dsn, sample_city.data, tmp_path_factory.mktemp("log") / "server.log")
+    yield running
+    stop_service(running)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real files beside the project; tests on it are skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data at {SHARED}: tests on real files are not run")
+    return SHARED
