@@ -161,6 +161,7 @@ def _without_slivers(shapes: Shapes, part: NDArray[np.int64]) -> tuple[Shapes, N
             best[a], host[a] = edge, b
     joined = shapes.copy()
     for h in np.unique(host[host != np.arange(len(host))]):
-        joined[h] = shapely.coverage_union_all(shapes[host == h])
+        parts = shapely.get_parts(shapely.coverage_union_all(shapes[host == h]))
+        joined[h] = parts[np.argmax(shapely.area(parts))]
     kept = np.flatnonzero((host == np.arange(len(host))) & (area > VANISHING_M2))
     return joined[kept], kept

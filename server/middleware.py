@@ -65,17 +65,23 @@ class StopWhenClientLeaves:
             await self._app(scope, receive, send)
             return
         gone = asyncio.Event()
+        body_given = False
 
-        async def receive_once() -> dict[str, object]:
-            """A GET has no body; what comes after it is the disconnect, which the watch awaits."""
-            return {"type": "http.request", "body": b"", "more_body": False}
+        async def receive_watched() -> Message:
+            """The empty body of a GET, then nothing until the client leaves, which the watch below notices."""
+            nonlocal body_given
+            if not body_given:
+                body_given = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            await gone.wait()
+            return {"type": "http.disconnect"}
 
         async def watch() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
             gone.set()
 
-        answer = asyncio.ensure_future(self._app(scope, receive_once, send))
+        answer = asyncio.ensure_future(self._app(scope, receive_watched, send))
         watching = asyncio.ensure_future(watch())
         try:
             await asyncio.wait({answer, watching}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,125 @@
+"""How fast is the service beside the least that could do the same, and beside stock pygeoapi?
+
+Run by `make bench`; see bench/README.md for what is compared and how fair it is.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import city_table
+import psycopg
+import questions
+import report
+import servers
+import uvloop
+from client import Question, Timing, run_round
+from rich.console import Console
+from servers import Server
+from shikong.store.cluster import Cluster
+
+ROUNDS = 3
+#: Share of a round that is asked before it counts.
+WARM_UP = 0.3
+
+ERR = Console(stderr=True)
+Plan = list[tuple[str, str, Callable[[Server], list[Question]]]]
+
+
+def main() -> None:
+    """Prepare, measure, print, write."""
+    options = _options()
+    data = Path(os.environ.get("SHIKONG_BENCH_DATA") or servers.ROOT / "var/bench").resolve()
+    cluster = city_table.prepare(data, options.size, _say)
+    try:
+        with tempfile.TemporaryDirectory(prefix="shikong-bench-") as folder:
+            measures, rows = _compare(cluster, options, Path(folder))
+    finally:
+        cluster.stop()
+    report.show(measures, Console(width=120))
+    report.write(data.parent / "bench-quick.json" if options.quick else data / "latest.json", measures, rows)
+
+
+def _compare(cluster: Cluster, options: argparse.Namespace, folder: Path) -> tuple[list[report.Measure], int]:
+    dsn = cluster.dsn_of(city_table.DATABASE)
+    with psycopg.connect(dsn) as conn:
+        _say("choosing windows and tiles, counting what is in them")
+        plan = _plan(conn, options.only)
+        with servers.running(dsn, folder) as found:
+            chosen = [server for server in found if server.name not in options.without]
+            compared = questions.same_answers(conn, chosen, _ask)
+            _say(f"all servers found the same {compared} parcels in {questions.SMALL_WINDOWS} small windows")
+            measures = [_measure(name, note, make, chosen, options.seconds) for name, note, make in plan]
+    return measures, city_table.row_count(dsn)
+
+
+def _plan(conn: psycopg.Connection[tuple[object, ...]], only: str | None) -> Plan:
+    """The measures: name, what is in an answer, and the questions to a server."""
+    plan: Plan = []
+    if only != "tiles":
+        found = questions.windows(conn)
+        mean = round(sum(window.holds for window in found) / len(found))
+        for limit in questions.LIMITS:
+            note = f"windows of {mean} parcels (mean)"
+            plan.append(
+                (f"items {limit}", note, lambda server, n=limit: questions.items_questions(server, found, n))  # type: ignore[misc]
+            )
+    if only != "items":
+        for zoom in questions.ZOOMS:
+            tiles = questions.tiles(conn, zoom)
+            mean = round(sum(tile.features for tile in tiles) / len(tiles))
+            note = f"tiles of {mean} parcels (mean)"
+            plan.append((f"tiles z{zoom}", note, lambda server, t=tiles: questions.tile_questions(server, t)))  # type: ignore[misc]
+    return plan
+
+
+def _measure(
+    name: str, note: str, make: Callable[[Server], list[Question]], chosen: list[Server], seconds: float
+) -> report.Measure:
+    """Ask all servers in turns, in several rounds, so that a drift of the machine touches all alike."""
+    measure = report.Measure(name, note, {server.name: Timing() for server in chosen})
+    asked = {server.name: make(server) for server in chosen}
+    length = seconds / ROUNDS
+    for number in range(ROUNDS):
+        for server in chosen:
+            start = number * 17
+            if number == 0:
+                uvloop.run(run_round(server.port, asked[server.name], length * WARM_UP, start))
+            measure.timings[server.name].add(uvloop.run(run_round(server.port, asked[server.name], length, start)))
+    ratios = ", ".join(f"{measure.ratio(peer) or 0:.2f} x {peer}" for peer in measure.timings if peer != "shikong")
+    _say(f"{name}: {ratios}")
+    return measure
+
+
+def _ask(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as response:
+        body: bytes = response.read()
+        return body
+
+
+def _say(text: str) -> None:
+    ERR.print(f"[cyan]▸[/] {text}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=15, help="seconds per server and measure (default 15)")
+    parser.add_argument("--only", choices=("items", "tiles"), help="measure only these")
+    parser.add_argument("--quick", action="store_true", help="3 seconds per server and measure: a smoke test")
+    parser.add_argument("--without", action="append", default=[], choices=("minimal", "stock"), help="leave a peer out")
+    parser.add_argument("--size", default="city", help="size of the sample city when there is no table yet")
+    options = parser.parse_args()
+    if options.quick:
+        options.seconds = 3
+    return options
+
+
+if __name__ == "__main__":
+    main()

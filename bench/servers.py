@@ -1,0 +1,200 @@
+"""The three servers: each one process on a free port of the loopback interface, under the same uvicorn.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from psycopg.conninfo import conninfo_to_dict
+
+ROOT = Path(__file__).parents[1]
+_START_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class Box:
+    """A map window in degrees."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def __str__(self) -> str:
+        return f"{self.west:.6f},{self.south:.6f},{self.east:.6f},{self.north:.6f}"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server, and how its addresses are written."""
+
+    name: str
+    port: int
+    items: Callable[[Box, int], str]
+    tile: Callable[[int, int, int], str]
+
+
+def _collection_items(box: Box, limit: int) -> str:
+    return f"/collections/parcels/items?f=json&bbox={box}&limit={limit}"
+
+
+def _collection_tile(z: int, x: int, y: int) -> str:
+    return f"/collections/parcels/tiles/WebMercatorQuad/{z}/{y}/{x}?f=mvt"
+
+
+@contextmanager
+def running(dsn: str, folder: Path) -> Iterator[list[Server]]:
+    """All three servers, started; their logs and configuration are in the folder."""
+    with ExitStack() as stack:
+        ours = stack.enter_context(
+            _server(
+                "shikong", "shikong.server.app:create_app", "--factory", folder=folder, say_hello="/conformance",
+                environment={
+                    "DATABASE_URL": dsn, "SHIKONG_DATA": str(folder / "shikong-data"),
+                    "PYGEOAPI_CONFIG": str(ROOT / "pygeoapi-config.yml"),
+                },
+            )
+        )  # fmt: skip
+        minimal = stack.enter_context(
+            _server(
+                "minimal", "minimal:create_app", "--factory", folder=folder, say_hello="/items?bbox=0,0,1,1&limit=1",
+                environment={"BENCH_DSN": dsn},
+            )
+        )  # fmt: skip
+        stock = stack.enter_context(
+            _server(
+                "stock", "pygeoapi.starlette_app:APP", folder=folder, say_hello="/conformance",
+                environment=_stock_environment(dsn, folder),
+            )
+        )  # fmt: skip
+        yield [
+            Server("shikong", ours, _collection_items, _collection_tile),
+            Server(
+                "minimal",
+                minimal,
+                lambda box, limit: f"/items?bbox={box}&limit={limit}",
+                lambda z, x, y: f"/tiles/{z}/{x}/{y}",
+            ),
+            Server("stock", stock, _collection_items, _collection_tile),
+        ]
+
+
+@contextmanager
+def _server(
+    name: str, app: str, *options: str, folder: Path, say_hello: str, environment: dict[str, str]
+) -> Iterator[int]:
+    """One server process; yields its port."""
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("SHIKONG_", "PYGEOAPI_", "PG"))}
+    environment = {key: value.replace("{url}", url) for key, value in environment.items()}
+    log = folder / f"{name}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "uvicorn", app, *options, "--host", "127.0.0.1", "--port", str(port),
+                "--workers", "1", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
+            ],
+            env=clean | {"SHIKONG_URL": url} | environment, stdout=file, stderr=file, cwd=Path(__file__).parent,
+        )  # fmt: skip
+    try:
+        _wait(process, f"{url}{say_hello}", log)
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:  # stock pygeoapi waits for its slow queries
+            process.kill()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise RuntimeError(f"a server did not start; the end of {log}:\n{log.read_text(encoding='utf-8')[-3000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _stock_environment(dsn: str, folder: Path) -> dict[str, str]:
+    """Configuration and OpenAPI document of stock pygeoapi, written to the folder."""
+    missing = [name for name in ("geoalchemy2", "psycopg2") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RuntimeError(f"stock pygeoapi's PostgreSQL provider needs {', '.join(missing)}: run `make setup-dev`")
+    config, openapi = folder / "stock.yml", folder / "stock-openapi.yml"
+    config.write_text(yaml.safe_dump(_stock_config(dsn), allow_unicode=True), encoding="utf-8")
+    environment = {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_OPENAPI": str(openapi)}
+    subprocess.run(
+        [
+            sys.executable, "-c", "from pygeoapi import cli; cli()",
+            "openapi", "generate", str(config), "--output-file", str(openapi),
+        ],
+        env=os.environ | environment, check=True, capture_output=True,
+    )  # fmt: skip
+    return environment
+
+
+def _stock_config(dsn: str) -> dict[str, object]:
+    address = conninfo_to_dict(dsn)
+    source = {
+        "data": {
+            "host": address["host"], "dbname": address["dbname"], "user": address["user"], "search_path": ["stock"],
+        },
+        "id_field": "bsm", "table": "parcels", "geom_field": "geom",
+    }  # fmt: skip
+    tiles = {
+        "options": {"zoom": {"min": 0, "max": 18}},
+        "format": {"name": "pbf", "mimetype": "application/vnd.mapbox-vector-tile"},
+        "storage_crs": "http://www.opengis.net/def/crs/EPSG/0/4326",
+    }
+    parcels = {
+        "type": "collection", "title": "Parcels", "description": "Parcels", "keywords": ["parcels"], "links": [],
+        "extents": {"spatial": {"bbox": [115.2, 35.7, 116.6, 37.1]}},
+        "limits": {"default_items": 100, "max_items": 10000},
+        "providers": [
+            {"type": "feature", "name": "PostgreSQL", **source},
+            {"type": "tile", "name": "MVT-postgresql", **source, **tiles},
+        ],
+    }  # fmt: skip
+    return {
+        "server": {
+            "bind": {"host": "127.0.0.1", "port": 5000}, "url": "http://127.0.0.1", "mimetype": "application/json",
+            "encoding": "utf-8", "gzip": False, "languages": ["en-US"], "pretty_print": False,
+            "limits": {"default_items": 100, "max_items": 10000}, "map": {"url": "", "attribution": ""},
+        },
+        "logging": {"level": "ERROR"},
+        "metadata": {
+            "identification": {
+                "title": "stock", "description": "stock", "keywords": ["stock"], "keywords_type": "theme",
+                "terms_of_service": "https://example.org", "url": "https://example.org",
+            },
+            "license": {"name": "none", "url": "https://example.org"},
+            "provider": {"name": "none", "url": "https://example.org"},
+            "contact": {"name": "none", "email": "none@example.org"},
+        },
+        "resources": {"parcels": parcels},
+    }  # fmt: skip
