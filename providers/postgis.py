@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from pygeoapi.provider.base import BaseProvider, ProviderItemNotFoundError, SchemaType
 
 from shikong.layers.catalog import default as default_catalog
@@ -82,7 +83,7 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
                 return {"type": "FeatureCollection", "features": [], "numberMatched": matched, "numberReturned": 0}
             statement = items.page(self.layer, question)
             rows = default_database().thread_fetch(statement.query, statement.params)
-        features = [items.feature(statement, row) for row in rows[:limit]]
+        features = [_plain(items.feature(statement, row)) for row in rows[:limit]]
         return {"type": "FeatureCollection", "features": features, "numberReturned": len(features)}
 
     def get(self, identifier: str, crs_transform_spec: Any = None, **_: Any) -> dict[str, Any]:
@@ -92,9 +93,15 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
             rows = default_database().thread_fetch(statement.query, statement.params)
         if not rows:
             raise ProviderItemNotFoundError(user_msg=f"no feature {identifier!r} holds now")
-        return items.feature(statement, rows[0])
+        return _plain(items.feature(statement, rows[0]))
 
     def _crs(self, spec: Any) -> ServedCrs:
         if spec is None:  # pygeoapi gives none when the answer is wanted in the storage CRS
             return epsg(4490) if self.storage_crs == STORAGE_CRS else DEFAULT
         return parse("crs", spec.target_crs_uri, default_catalog().city.crs)
+
+
+def _plain(feature: dict[str, Any]) -> dict[str, Any]:
+    """The feature with its geometry taken apart: pygeoapi serialises with the standard library."""
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(feature))
+    return plain

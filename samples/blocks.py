@@ -75,7 +75,16 @@ def fill(village: Village) -> Faces:
     shapes, points = shapes[inside], points[inside]
     part = _parts(village, inset, points)
     shapes, kept = _without_slivers(shapes, part)
-    return Faces(shapely.transform(shapes, lambda xy: np.round(xy, MILLIMETRE)), points[kept], part[kept])
+    rounded = shapely.transform(shapes, lambda xy: np.round(xy, MILLIMETRE))
+    for index in np.flatnonzero(~shapely.is_valid(rounded)):
+        rounded[index] = _without_pinholes(rounded[index])
+    return Faces(rounded, points[kept], part[kept])
+
+
+def _without_pinholes(shape: Any) -> Any:
+    """A polygon without those holes that rounding has shrunk to a point."""
+    holes = [hole for hole in shape.interiors if shapely.Polygon(hole).area > VANISHING_M2]
+    return shapely.Polygon(shape.exterior, holes)
 
 
 def _linework(village: Village, inset: Any) -> Shapes:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from shikong.samples import names, write
+from shikong.samples import names, planning, write
 from shikong.samples.ground import Ground
 from shikong.samples.plane import Shapes, area_m2, circle, generator, polygons_of, shapes_to_degrees
 from shikong.samples.planning import PLAN, Plan
@@ -132,8 +132,6 @@ def deliver(ground: Ground, out: Path) -> dict[str, int]:
 
     The file known_conflicts.json is what a conflict check over these layers has to find.
     """
-    from shikong.samples import planning
-
     plan = planning.make(ground)
     planted = plant(ground, plan)
     layers = {

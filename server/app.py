@@ -52,6 +52,7 @@ def create_app() -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await store.open()
+        await context.metadata.refresh()
         yield
         await store.close()
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import orjson
 from pygeoapi.api import itemtypes
+from pygeoapi.linked_data import geojson2jsonld
 from starlette.requests import Request
 
 from shikong.layers.model import Layer
@@ -25,6 +26,7 @@ from shikong.providers.items import Items
 from shikong.providers.times import parse_period
 from shikong.server import parameters
 from shikong.server.context import Context
+from shikong.server.pages import plain
 from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
 
 Answer = tuple[dict[str, str], HTTPStatus, str | bytes]
@@ -39,7 +41,7 @@ CONFORMANCE_CLASSES = [
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/queryables",
 ]
 
-FORMATS = {"json": "application/geo+json", "html": "text/html; charset=utf-8"}
+FORMATS = {"json": "application/geo+json", "html": "text/html; charset=utf-8", "jsonld": "application/ld+json"}
 
 
 def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], dict[str, dict[str, Any]]]:
@@ -80,6 +82,8 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer:
     headers = {"Content-Crs": f"<{question.crs.uri}>", "Content-Type": FORMATS[form]}
     if form == "html":
         return headers, HTTPStatus.OK, context.pages.items(request, layer, document, question.offset)
+    if form == "jsonld":
+        return headers, HTTPStatus.OK, _linked_data(context, layer, document)
     return headers, HTTPStatus.OK, orjson.dumps(document)
 
 
@@ -107,7 +111,14 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
     headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": FORMATS[form]}
     if form == "html":
         return headers, HTTPStatus.OK, context.pages.item(request, layer, feature)
+    if form == "jsonld":
+        return headers, HTTPStatus.OK, _linked_data(context, layer, feature, item)
     return headers, HTTPStatus.OK, orjson.dumps(feature)
+
+
+def _linked_data(context: Context, layer: Layer, document: dict[str, Any], item: str | None = None) -> str:
+    """GeoJSON-LD, as pygeoapi makes it."""
+    return str(geojson2jsonld(context.api, plain(document), layer.id, item, "id"))
 
 
 def _question(context: Context, layer: Layer, request: Request) -> Items:
@@ -133,7 +144,7 @@ def _question(context: Context, layer: Layer, request: Request) -> Items:
 
 
 def _format(request: Request) -> str:
-    """json or html, by `f` or else by Accept. Raises BadParameter."""
+    """A format by `f`, or else by Accept. Raises BadParameter."""
     wanted = request.query_params.get("f")
     if wanted is None:
         accept = request.headers.get("accept", "")

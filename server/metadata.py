@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -20,7 +21,8 @@ LOG = structlog.get_logger()
 #: Seconds for which releases are taken as known; a new one shows in metadata after at most this long.
 FRESH_FOR = 2.0
 
-GENERATED = {"zh": "样例数据（生成）", "en": "generated sample data"}
+#: The word that marks generated data; the pages show it as a label.
+GENERATED = {"zh": "样例数据", "en": "generated"}
 
 
 class Metadata:
@@ -30,14 +32,18 @@ class Metadata:
         self._api = api
         self._database = database
         self._read_at = -FRESH_FOR
+        self._reading: asyncio.Task[None] | None = None
         self.releases: dict[str, Published] = {}
 
-    async def refresh(self) -> None:
-        """Read the releases again if that is due. Without the database the last known ones stay."""
+    def refresh_if_due(self) -> None:
+        """Read the releases again, if that is due, beside the request that notices it: it does not wait."""
         now = time.monotonic()
-        if now - self._read_at < FRESH_FOR:
-            return
-        self._read_at = now
+        if now - self._read_at >= FRESH_FOR:
+            self._read_at = now
+            self._reading = asyncio.create_task(self.refresh())
+
+    async def refresh(self) -> None:
+        """Read the releases again. Without the database the last known ones stay."""
         try:
             releases = published(await self._database.fetch(NEWEST))
         except StoreError as error:

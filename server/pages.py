@@ -30,12 +30,12 @@ class Pages:
 
     def items(self, request: Request, layer: Layer, document: dict[str, Any], offset: int) -> str:
         """A page of features."""
-        data = self._with_paths(request, layer, _plain(document)) | {"offset": offset, "id_field": layer.key_field}
+        data = self._with_paths(request, layer, plain(document)) | {"offset": offset, "id_field": layer.key_field}
         return self.render("collections/items/index.html", data, request)
 
     def item(self, request: Request, layer: Layer, feature: dict[str, Any]) -> str:
         """One feature."""
-        data = self._with_paths(request, layer, _plain(feature)) | {"id_field": layer.key_field}
+        data = self._with_paths(request, layer, plain(feature)) | {"id_field": layer.key_field}
         return self.render("collections/items/item.html", data, request)
 
     def _with_paths(self, request: Request, layer: Layer, data: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class Pages:
         }  # fmt: skip
 
 
-def _plain(document: dict[str, Any]) -> dict[str, Any]:
+def plain(document: dict[str, Any]) -> dict[str, Any]:
     """The document with its ready pieces of JSON taken apart, as templates need it."""
     plain: dict[str, Any] = orjson.loads(orjson.dumps(document))
     return plain

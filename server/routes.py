@@ -41,7 +41,7 @@ class Endpoints:
 
         async def endpoint(request: Request) -> Response:
             parameters.require_known(request.query_params, known)
-            await self._context.metadata.refresh()
+            self._context.metadata.refresh_if_due()
             if "collection_id" in request.path_params:
                 self._layer(request)
             given = [request.path_params[name] for name in names]
@@ -63,7 +63,7 @@ class Endpoints:
         if layer.kind == "records":
             handler = itemtypes.get_collection_items
             return await self.pygeoapi(handler, "collection_id", known=parameters.RECORDS)(request)
-        await self._context.metadata.refresh()
+        self._context.metadata.refresh_if_due()
         return _response(await features.get_items(self._context, request, _with_items(layer)))
 
     async def item(self, request: Request) -> Response:

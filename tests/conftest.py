@@ -19,7 +19,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,6 +166,20 @@ def service(sample_city: SampleCity, tmp_path_factory: pytest.TempPathFactory) -
     running = start_service(sample_city.dsn, sample_city.data, tmp_path_factory.mktemp("log") / "server.log")
     yield running
     stop_service(running)
+
+
+@pytest.fixture
+def make_service() -> Iterator[Callable[[str, Path], Service]]:
+    """Starts servers that a test needs for itself; they end with the test."""
+    started: list[Service] = []
+
+    def make(dsn: str, data: Path) -> Service:
+        started.append(start_service(dsn, data, data / "server.log"))
+        return started[-1]
+
+    yield make
+    for running in started:
+        stop_service(running)
 
 
 @pytest.fixture

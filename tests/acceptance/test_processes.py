@@ -1,0 +1,131 @@
+"""The city's questions over HTTP, compared with answers worked out another way.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+from pyproj import Geod
+
+CGCS2000 = Geod(a=6378137.0, rf=298.257222101)
+
+
+def _ask(client: Any, process: str, **inputs: Any) -> Any:
+    answer = client.post(f"/processes/{process}/execution", {"inputs": inputs})
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+def test_what_is_here_agrees_with_the_files(client: Any, sample_city: Any) -> None:
+    parcels = gpd.read_file(sample_city.files / "parcels.fgb").to_crs(4490)
+    parcel = parcels[parcels["valid_to"].isna()].iloc[100]
+    point = parcel.geometry.representative_point()
+    answer = _ask(client, "what-is-here", lon=point.x, lat=point.y, radius=500)
+    found = {feature["id"] for feature in answer["features"]["features"]}
+    assert f"parcels/{parcel['bsm']}" in found
+    districts = gpd.read_file(sample_city.files / "districts.gpkg")
+    assert {f"districts/{code}" for code in districts[districts.intersects(point)]["xzqdm"]} <= found
+    layers = {row["layer"] for row in answer["answers"]}
+    assert {"行政区", "地类图斑", "数字高程模型", "降水格网"} <= layers
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("urban_growth_boundary", "permanent_farmland"),
+        ("urban_growth_boundary", "ecological_redline"),
+        ("planning_zones", "permanent_farmland"),
+    ],
+)
+def test_plan_conflicts_are_exactly_the_planted_ones(client: Any, sample_city: Any, a: str, b: str) -> None:
+    planted = json.loads((sample_city.files / "known_conflicts.json").read_text(encoding="utf-8"))
+    expected = {(c["a_id"], c["b_id"]): c["area_m2"] for c in planted if (c["a_layer"], c["b_layer"]) == (a, b)}
+    assert expected
+    answer = _ask(client, "plan-conflicts", a=a, b=b, sliver_m2=1)
+    found = {(f["properties"]["a_id"], f["properties"]["b_id"]): f for f in answer["features"]["features"]}
+    assert set(found) == set(expected)
+    for pair, area in expected.items():
+        # The generator overlays in the Gauss-Krueger plane, whose straight edges are not quite those in degrees.
+        assert found[pair]["properties"]["area_m2"] == pytest.approx(area, rel=1e-4, abs=0.05)
+        # The rule's edges are straight in degrees; densified they are geodesics for all that matters.
+        dense = shapely.segmentize(shapely.geometry.shape(found[pair]["geometry"]), 1e-5)
+        geodesic = abs(CGCS2000.geometry_area_perimeter(dense)[0])
+        assert found[pair]["properties"]["area_m2"] == pytest.approx(geodesic, rel=1e-7, abs=0.006)
+
+
+def test_slivers_are_set_apart_not_dropped(client: Any) -> None:
+    everything = _ask(client, "plan-conflicts", sliver_m2=0)
+    strict = _ask(client, "plan-conflicts", sliver_m2=20_000)
+    assert strict["conflicts"] + strict["slivers"] == everything["conflicts"]
+    assert strict["area_m2"] + strict["slivers_area_m2"] == pytest.approx(everything["area_m2"], abs=0.5)
+
+
+def test_land_use_change_adds_up(client: Any, sample_city: Any) -> None:
+    answer = _ask(client, "land-use-change", from_year=2020, to_year=2025)
+    rows = gpd.read_file(sample_city.files / "parcels.fgb", ignore_geometry=True)
+
+    def at(day: str) -> pd.DataFrame:
+        return rows[(rows["valid_from"].astype(str) <= day) & (rows["valid_to"].isna() | (rows["valid_to"].astype(str) > day))]
+
+    joined = at("2020-12-31").merge(at("2025-12-31"), on="bsm", suffixes=("_old", "_new"))
+    changed = joined[joined["dlbm_old"] != joined["dlbm_new"]].groupby(["dlbm_old", "dlbm_new"]).size()
+    told = {(c["from"][: c["from"].index(" ")], c["to"][: c["to"].index(" ")]): c["parcels"] for c in answer["changes"]}
+    assert told == changed.to_dict()
+    assert answer["total_from_ha"] == pytest.approx(answer["total_to_ha"])
+    assert sum(row["change_ha"] for row in answer["areas"]) == pytest.approx(0, abs=0.01)
+    assert sum(row["to_ha"] for row in answer["areas"]) == pytest.approx(answer["total_to_ha"], abs=0.01)
+
+
+def test_station_states_follow_their_levels(client: Any, sample_city: Any) -> None:
+    observations = pd.read_csv(sample_city.files / "hydro_observations.csv", dtype={"stcd": str}).dropna(subset=["z"])
+    newest = observations.sort_values("time").groupby("stcd").last()["z"]
+    answer = _ask(client, "station-state")
+    states = {row["station"]: row for row in answer["stations"]}
+    assert {row["state"] for row in states.values()} >= {"above_guarantee", "above_warning", "normal", "not_rateable"}
+    for code, row in states.items():
+        assert row["level_m"] == (pytest.approx(newest[code]) if code in newest.index else None)
+        if row["state"] == "above_warning":
+            assert row["level_m"] >= row["warning_m"]
+        if row["state"] == "normal":
+            assert row["level_m"] < row["warning_m"]
+    above = next(code for code, row in states.items() if row["state"] == "above_guarantee")
+    assert _ask(client, "station-state", station=above)["plot"].startswith("data:image/svg+xml")
+
+
+def test_events_near_me_are_near_and_soon(client: Any) -> None:
+    answer = _ask(client, "culture-this-week", radius_km=20)
+    assert answer["found"] == len(answer["events"]) > 0
+    assert all(row["distance_m"] <= 20_000 for row in answer["events"])
+
+
+@pytest.mark.parametrize(
+    ("process", "inputs", "parameter"),
+    [
+        ("what-is-here", {"lon": 500}, "lon"),
+        ("what-is-here", {"lat": "north"}, "lat"),
+        ("what-is-here", {"longitude": 116}, "longitude"),
+        ("plan-conflicts", {"a": "roads"}, "a"),
+        ("plan-conflicts", {"a": "parcels", "b": "parcels"}, "b"),
+        ("land-use-change", {"from_year": 2025, "to_year": 2020}, "to_year"),
+        ("station-state", {"station": "none"}, "station"),
+    ],
+)
+def test_wrong_inputs_are_named(client: Any, process: str, inputs: dict[str, Any], parameter: str) -> None:
+    answer = client.post(f"/processes/{process}/execution", {"inputs": inputs})
+    assert answer.status == 400
+    assert answer.json["parameter"] == parameter
+
+
+def test_processes_are_described_in_both_languages(client: Any) -> None:
+    for language, title in (("zh-CN", "此处有什么"), ("en-US", "What is here")):
+        description = client.get("/processes/what-is-here", f="json", lang=language).json
+        assert description["title"] == title
+        assert set(description["inputs"]) == {"lon", "lat", "radius"}
+    assert client.post("/processes/none/execution", {}).status == 404
