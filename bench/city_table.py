@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
 from shikong.layers import catalog

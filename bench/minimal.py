@@ -47,9 +47,7 @@ _TILE = f"""
 
 def create_app() -> Starlette:
     """The application over the database that BENCH_DSN names."""
-    pool = AsyncConnectionPool(
-        os.environ["BENCH_DSN"], min_size=8, max_size=8, open=False, kwargs={"autocommit": True}
-    )
+    pool = AsyncConnectionPool(os.environ["BENCH_DSN"], min_size=8, max_size=8, open=False, kwargs={"autocommit": True})
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -73,6 +71,4 @@ def create_app() -> Starlette:
         assert row is not None
         return Response(bytes(row[0]), media_type="application/vnd.mapbox-vector-tile")
 
-    return Starlette(
-        routes=[Route("/items", items), Route("/tiles/{z:int}/{x:int}/{y:int}", tile)], lifespan=lifespan
-    )
+    return Starlette(routes=[Route("/items", items), Route("/tiles/{z:int}/{x:int}/{y:int}", tile)], lifespan=lifespan)

@@ -149,13 +149,7 @@ def _has_features(expected: int) -> Callable[[bytes], bool]:
 
 def features_in_tile(tile: bytes) -> int:
     """Features in a vector tile (field 3 of a tile is a layer, field 2 of a layer a feature)."""
-    return sum(
-        1
-        for number, layer in _fields(tile)
-        if number == 3
-        for inner, _ in _fields(layer)
-        if inner == 2
-    )
+    return sum(1 for number, layer in _fields(tile) if number == 3 for inner, _ in _fields(layer) if inner == 2)
 
 
 def _fields(message: bytes) -> list[tuple[int, bytes]]:

@@ -23,6 +23,7 @@ import uvloop
 from client import Question, Timing, run_round
 from rich.console import Console
 from servers import Server
+
 from shikong.store.cluster import Cluster
 
 ROUNDS = 3

@@ -1,9 +1,9 @@
 """Areas and lengths on the CGCS2000 ellipsoid.
 
-Areas follow the rule of the national land survey (椭球面积计算, 国土调查办发〔2008〕32号): edges are
-straight in latitude and longitude, and each gives a trapezoid on the ellipsoid whose area is a
-series in sines. Audits use this area, not that of a Gauss-Krueger plane, which is up to 0.06 %
-larger here.
+Areas follow the rule of the national land survey (椭球面积计算, 国土调查办发〔2008〕32号): each edge gives
+a trapezoid on the ellipsoid, its mean longitude times the zone between its latitudes, a series in
+sines. That is the area in the equal-area cylindrical projection with edges straight there. Audits
+use this area, not that of a Gauss-Krueger plane, which is up to 0.06 % larger here.
 
 SPDX-License-Identifier: Apache-2.0
 """

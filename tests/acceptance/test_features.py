@@ -107,9 +107,13 @@ def test_box_in_any_crs_finds_the_same(client: Any, code: int) -> None:
 def test_datetime_gives_the_state_of_that_day(client: Any, sample_city: Any) -> None:
     rows = gpd.read_file(sample_city.files / "parcels.fgb", ignore_geometry=True)
     for day in ("2020-06-30", "2022-06-30", "2024-06-30", "2026-06-30"):
-        holds = rows[(rows["valid_from"].astype(str) <= day) & (rows["valid_to"].isna() | (rows["valid_to"].astype(str) > day))]
+        holds = rows[
+            (rows["valid_from"].astype(str) <= day) & (rows["valid_to"].isna() | (rows["valid_to"].astype(str) > day))
+        ]
         features = _all_pages(client, ITEMS.format("parcels"), skipGeometry="true", limit=500, datetime=day)
-        assert {(f["id"], f["properties"]["dlbm"]) for f in features} == set(zip(holds["bsm"], holds["dlbm"], strict=True))
+        assert {(f["id"], f["properties"]["dlbm"]) for f in features} == set(
+            zip(holds["bsm"], holds["dlbm"], strict=True)
+        )
 
 
 def test_one_feature_then_and_now(client: Any, sample_city: Any) -> None:
