@@ -97,7 +97,18 @@ def _resource(catalog: Catalog, layer: Layer) -> dict[str, Any]:
         "extents": {"spatial": {"bbox": list(catalog.city.bbox), "crs": crs.CRS84}},
         "limits": {"default_items": DEFAULT_LIMIT, "max_items": MAX_LIMIT, "on_exceed": "error"},
         "providers": _providers(catalog, layer),
-    }
+    } | _style(catalog, layer)
+
+
+def _style(catalog: Catalog, layer: Layer) -> dict[str, Any]:
+    """The declared colours, for the maps on the pages."""
+    if layer.style is None:
+        return {}
+    style: dict[str, Any] = {"color": layer.style.color}
+    if layer.style.by:
+        codes = catalog.codes[layer.fields[layer.style.by].codes or ""].codes
+        style |= {"by": layer.style.by, "colors": {code: entry.color for code, entry in codes.items() if entry.color}}
+    return {"style": style}
 
 
 def _providers(catalog: Catalog, layer: Layer) -> list[dict[str, Any]]:

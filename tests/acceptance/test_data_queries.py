@@ -40,8 +40,8 @@ def test_coverage_as_geotiff_has_the_same_values(client: Any) -> None:
 
 
 def test_cube_equals_the_netcdf(client: Any, sample_city: Any) -> None:
-    with xr.open_dataset(next(sample_city.files.glob("*.nc"))) as source:
-        source = source.sortby(["time", "lat", "lon"])
+    with xr.open_dataset(next(sample_city.files.glob("*.nc"))) as opened:
+        source = opened.sortby(["time", "lat", "lon"])
         time = pd.Timestamp(source["time"].values[10]).isoformat()
         document = client.get("/collections/precipitation/coverage", f="json", datetime=f"{time}Z/{time}Z").json
         values = document["ranges"]["precipitation"]

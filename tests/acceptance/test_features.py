@@ -107,9 +107,8 @@ def test_box_in_any_crs_finds_the_same(client: Any, code: int) -> None:
 def test_datetime_gives_the_state_of_that_day(client: Any, sample_city: Any) -> None:
     rows = gpd.read_file(sample_city.files / "parcels.fgb", ignore_geometry=True)
     for day in ("2020-06-30", "2022-06-30", "2024-06-30", "2026-06-30"):
-        holds = rows[
-            (rows["valid_from"].astype(str) <= day) & (rows["valid_to"].isna() | (rows["valid_to"].astype(str) > day))
-        ]
+        begun, ended = rows["valid_from"].astype(str) <= day, rows["valid_to"].astype(str) <= day
+        holds = rows[begun & (rows["valid_to"].isna() | ~ended)]
         features = _all_pages(client, ITEMS.format("parcels"), skipGeometry="true", limit=500, datetime=day)
         assert {(f["id"], f["properties"]["dlbm"]) for f in features} == set(
             zip(holds["bsm"], holds["dlbm"], strict=True)
@@ -133,9 +132,11 @@ def test_events_in_an_interval(client: Any) -> None:
     found = _all_pages(client, ITEMS.format("culture_events"), datetime=f"{day}/{day}", limit=1000)
     begin, end = datetime.fromisoformat(f"{day}T00:00:00+08:00"), datetime.fromisoformat(f"{day}T23:59:59.999999+08:00")
     expected = {
-        f["id"] for f in events
-        if datetime.fromisoformat(f["properties"]["starts"]) <= end and datetime.fromisoformat(f["properties"]["ends"]) >= begin
-    }  # fmt: skip
+        f["id"]
+        for f in events
+        if datetime.fromisoformat(f["properties"]["starts"]) <= end
+        and datetime.fromisoformat(f["properties"]["ends"]) >= begin
+    }
     assert {f["id"] for f in found} == expected
     assert expected
 

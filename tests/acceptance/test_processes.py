@@ -54,7 +54,7 @@ def test_plan_conflicts_are_exactly_the_planted_ones(client: Any, sample_city: A
     found = {(f["properties"]["a_id"], f["properties"]["b_id"]): f for f in answer["features"]["features"]}
     assert set(found) == set(expected)
     for pair, area in expected.items():
-        # The generator overlays in the Gauss-Krueger plane, whose straight edges are not quite the rule's (a long sliver shows it).
+        # The generator overlays in the Gauss-Krueger plane, whose edges are not quite the rule's: a sliver shows it.
         assert found[pair]["properties"]["area_m2"] == pytest.approx(area, rel=1e-4, abs=2)
         # The survey's rule is the area in the equal-area cylindrical plane, which PROJ gives independently.
         plane = shapely.transform(shapely.geometry.shape(found[pair]["geometry"]), _equal_area)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* global ol */
-// How things look on a map: one palette for light and dark, by kind of geometry.
+// How things look on a map: the layer's declared colours, else one palette for light and dark.
+import { island } from './page-data.js';
 
 export const dark = window.matchMedia('(prefers-color-scheme: dark)').matches;
 
@@ -51,7 +52,22 @@ function styles(line, fill, point, width) {
   };
 }
 
-export const normal = () => styles(colors.line, colors.fill, colors.point, 1.2);
+const plain = () => styles(colors.line, colors.fill, colors.point, 1.2);
+
+/** The layer's declared colours: one, or those of the codes in a field. */
+function declared({ color, by, colors: ofCodes = {} }) {
+  const made = new Map();
+  return (feature) => {
+    const tone = ofCodes[feature.get(by)] ?? color;
+    if (!made.has(tone)) made.set(tone, styles(tone, `${tone}b0`, tone, 1.2));
+    return made.get(tone)(feature);
+  };
+}
+
+export const normal = () => {
+  const style = island('style');
+  return style ? declared(style) : plain();
+};
 export const chosen = () => styles(colors.chosen, colors.chosenFill, colors.chosen, 2.4);
 
 export function outline() {
@@ -73,7 +89,7 @@ export function backdropStyle(again) {
   const named = new ol.style.Style({ text });
   const largest = new Map();
   return (feature, resolution) => {
-    const name = String(feature.get('name') ?? '');
+    const name = String(feature.get('xzqmc') ?? '');
     const key = `${name} ${resolution}`;
     const size = ol.extent.getArea(feature.getExtent());
     const known = largest.get(key) ?? 0;
