@@ -46,16 +46,17 @@ def show(measures: list[Measure], out: Console) -> None:
     for column in ("requests", "requests/s", "p50 ms", "p95 ms", "MB/s", "ours / it", "goal"):
         table.add_column(column, justify="right")
     for measure in measures:
+        labels = [measure.name, f"[dim]{measure.note}[/]"]
         for name, timing in measure.timings.items():
             ratio = None if name == "shikong" else measure.ratio(name)
             goal = _goal(measure.name, name)
             table.add_row(
-                measure.name if name == "shikong" else "", name, str(len(timing.latencies)), f"{timing.rate:.1f}",
+                labels.pop(0) if labels else "", name, str(len(timing.latencies)), f"{timing.rate:.1f}",
                 f"{timing.percentile(0.5):.1f}", f"{timing.percentile(0.95):.1f}",
                 f"{timing.received / timing.elapsed / 1e6:.1f}", "" if ratio is None else f"{ratio:.2f}",
                 "" if ratio is None or goal is None else f"{'✓' if ratio >= goal else '✗'} {goal}",
             )  # fmt: skip
-        table.add_row("", f"[dim]{measure.note}[/]", end_section=True)
+        table.add_section()
     out.print(table)
 
 

@@ -45,7 +45,7 @@ def main() -> None:
     finally:
         cluster.stop()
     report.show(measures, Console(width=120))
-    report.write(data.parent / "bench-quick.json" if options.quick else data / "latest.json", measures, rows)
+    report.write(data / ("quick.json" if options.quick else "latest.json"), measures, rows)
 
 
 def _compare(cluster: Cluster, options: argparse.Namespace, folder: Path) -> tuple[list[report.Measure], int]:
@@ -84,16 +84,22 @@ def _plan(conn: psycopg.Connection[tuple[object, ...]], only: str | None) -> Pla
 def _measure(
     name: str, note: str, make: Callable[[Server], list[Question]], chosen: list[Server], seconds: float
 ) -> report.Measure:
-    """Ask all servers in turns, in several rounds, so that a drift of the machine touches all alike."""
-    measure = report.Measure(name, note, {server.name: Timing() for server in chosen})
+    """Ask all servers in turns, in several rounds, so that a drift of the machine touches all alike.
+
+    A server so slow that its warm-up alone takes longer than all rounds is judged by that.
+    """
     asked = {server.name: make(server) for server in chosen}
     length = seconds / ROUNDS
+    warm_up = {
+        server.name: uvloop.run(run_round(server.port, asked[server.name], length * WARM_UP, 0)) for server in chosen
+    }
+    slow = {server: timing for server, timing in warm_up.items() if timing.elapsed > seconds}
+    measure = report.Measure(name, note, {server.name: slow.get(server.name, Timing()) for server in chosen})
     for number in range(ROUNDS):
         for server in chosen:
-            start = number * 17
-            if number == 0:
-                uvloop.run(run_round(server.port, asked[server.name], length * WARM_UP, start))
-            measure.timings[server.name].add(uvloop.run(run_round(server.port, asked[server.name], length, start)))
+            if server.name not in slow:
+                timing = uvloop.run(run_round(server.port, asked[server.name], length, number * 17))
+                measure.timings[server.name].add(timing)
     ratios = ", ".join(f"{measure.ratio(peer) or 0:.2f} x {peer}" for peer in measure.timings if peer != "shikong")
     _say(f"{name}: {ratios}")
     return measure

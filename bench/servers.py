@@ -107,7 +107,8 @@ def _server(
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "uvicorn", app, *options, "--host", "127.0.0.1", "--port", str(port),
-                "--workers", "1", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
+                "--workers", "1", "--loop", "uvloop", "--http", "httptools", "--no-access-log",
+                "--log-level", "warning",
             ],
             env=clean | {"SHIKONG_URL": url} | environment, stdout=file, stderr=file, cwd=Path(__file__).parent,
         )  # fmt: skip

@@ -171,11 +171,12 @@ def _booleans(raw: pd.Series[Any]) -> tuple[Any, Any]:
 def _datetimes(raw: pd.Series[Any], zone: ZoneInfo) -> tuple[Any, Any]:
     """Times with a zone; a time that gives none is the city's own."""
     filled = (raw.notna() & (raw.astype(str).str.strip() != "")).to_numpy(dtype=bool)
-    stamps = [_stamp(value, zone) if ok else None for value, ok in zip(raw.tolist(), filled, strict=True)]
+    stamps = [moment(value, zone) if ok else None for value, ok in zip(raw.tolist(), filled, strict=True)]
     return _objects(stamps), filled & np.array([stamp is None for stamp in stamps], dtype=bool)
 
 
-def _stamp(value: Any, zone: ZoneInfo) -> Any:
+def moment(value: Any, zone: ZoneInfo) -> Any:
+    """A time with a zone, None for what is not a time. A time that gives no zone is the city's own."""
     try:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError):

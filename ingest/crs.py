@@ -73,8 +73,9 @@ def recognise(
     text = stated or declared
     if text:
         return _usable(_parse(text), "--crs" if stated else "the source")
-    bounds = shapely.total_bounds(sample[~shapely.is_missing(sample)])
-    if np.isfinite(bounds).all():
+    present = sample[~shapely.is_missing(sample)]
+    if len(present):
+        bounds = shapely.total_bounds(present)
         if geographic_by_name and _is_degrees(bounds):
             return Recognised(STORAGE, "columns named longitude and latitude", "taken as CGCS2000 degrees")
         if found := _from_numbers(bounds, city_bbox):
@@ -92,7 +93,7 @@ def _parse(text: str) -> CRS:
         raise UnknownCrs(f"{text!r} is not a coordinate reference system: {error}") from error
     if (code := crs.to_epsg(min_confidence=70)) is not None:
         return CRS.from_epsg(code)
-    return crs
+    return crs  # a dialect that leaves the axes out; its parameters are enough
 
 
 def _usable(crs: CRS, how: str) -> Recognised:

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from psycopg import Connection
 
-from shikong.ingest.convert import Rejection
+from shikong.ingest.convert import Rejection, moment
 from shikong.ingest.errors import EmptySource, IngestError, UnreadableSource
 from shikong.ingest.features import Options, Progress, file_digest
 from shikong.ingest.readers import table
@@ -104,9 +104,8 @@ def _long(
             f"no column holds a parameter of {layer.id} ({', '.join(layer.parameters)}); "
             f"pair them with --map z=COLUMN. The source has: {', '.join(map(str, frame.columns))}"
         )
-    stamps = pd.to_datetime(frame[time], errors="coerce", format="ISO8601")
-    stamps = stamps.dt.tz_localize(zone) if stamps.dt.tz is None else stamps
-    stamps = stamps.dt.tz_convert("UTC")
+    moments = {value: moment(value, zone) for value in frame[time].unique()}
+    stamps = pd.to_datetime(frame[time].map(moments), utc=True)
     origin = frame["origin"] if "origin" in frame.columns else options.origin
     base = pd.DataFrame({"station": frame[station].astype(str).str.strip(), "time": stamps, "origin": origin})
     parts, rejections = [], []

@@ -11,7 +11,6 @@ from typing import Any
 
 import rasterio
 from psycopg import Connection
-from pyproj import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioIOError
 from rasterio.vrt import WarpedVRT
@@ -78,10 +77,12 @@ def _check_bands(path: Path, layer: Layer, count: int) -> None:
 def _write(source: Any, recognised: crs_rules.Recognised, place: Path, layer: Layer, options: Options) -> None:
     profile = cog_profiles.get("deflate") | {"predictor": 3 if source.dtypes[0].startswith("float") else 2}
     source_crs = rasterio.crs.CRS.from_wkt(recognised.crs.to_wkt())
-    with WarpedVRT(
-        source, src_crs=source_crs, crs=rasterio.crs.CRS.from_wkt(CRS.from_epsg(4490).to_wkt()),
-        resampling=Resampling.bilinear,
-    ) as warped:  # fmt: skip
+    storage = rasterio.crs.CRS.from_wkt(crs_rules.STORAGE.to_wkt())
+    grid = {}
+    if recognised.crs.to_epsg() in (4326, 4490):  # the same degrees: keep every cell as it is
+        source_crs = storage
+        grid = {"transform": source.transform, "width": source.width, "height": source.height}
+    with WarpedVRT(source, src_crs=source_crs, crs=storage, resampling=Resampling.bilinear, **grid) as warped:
         cog_translate(
             warped, place, profile, in_memory=False, quiet=True, forward_band_tags=True, use_cog_driver=False,
             overview_resampling="average",

@@ -1,0 +1,107 @@
+"""The shipped declarations, what is derived from them, and how mistakes in them are told.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from shikong.layers import catalog, json_schema
+from shikong.layers.errors import DeclarationError, UnknownLayer
+from shikong.server import pygeoapi_config
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_pygeoapi_config_is_what_the_declarations_say() -> None:
+    committed = (ROOT / "pygeoapi-config.yml").read_text(encoding="utf-8")
+    assert committed == pygeoapi_config.render(catalog.load()), "drifted: run `shikong layers config` and commit"
+
+
+@pytest.mark.parametrize("name", json_schema.MODELS)
+def test_editor_schemas_are_what_the_models_say(name: str) -> None:
+    committed = (catalog.HOME / "schema" / f"{name}.schema.json").read_text(encoding="utf-8")
+    assert committed == json_schema.render(json_schema.MODELS[name]), "drifted: run `shikong layers config` and commit"
+
+
+def test_every_declaration_fits_its_editor_schema() -> None:
+    schemas = {name: json.loads(json_schema.render(model)) for name, model in json_schema.MODELS.items()}
+    for path in catalog.HOME.rglob("*.yml"):
+        kind = "city" if path.name == "city.yml" else "code_list" if path.parent.name == "codes" else "layer"
+        jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schemas[kind])
+
+
+def test_all_five_domains_and_the_base_map_have_layers() -> None:
+    found = catalog.load()
+    themes = {layer.theme for layer in found}
+    assert themes >= {"base", "planning", "nature", "water", "culture"}
+    assert len(found.layers) >= 15
+    with pytest.raises(UnknownLayer, match="parcels"):
+        found.layer("parcel")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A copy of the declarations to break."""
+    copy = tmp_path / "layers"
+    shutil.copytree(catalog.HOME, copy, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    return copy
+
+
+BROKEN = [
+    ("base/districts.yml", "steward:", "colour: red\nsteward:", "colour", "Extra inputs"),
+    ("base/districts.yml", "steward: 聊城市民政局", "", "steward", "required"),
+    ("base/districts.yml", ", en: Administrative districts", "", "title.en", "required"),
+    ("base/districts.yml", "geometry: MultiPolygon", "geometry: Blob", "geometry", "Input should be"),
+    ("base/districts.yml", "codes: district_level", "codes: nothing", "fields.level.codes", "no code list"),
+    ("base/districts.yml", "key: true, title: {zh: 行政区代码", "title: {zh: 行政区代码", "(file)", "exactly one field"),
+    ("base/districts.yml", "theme: base", "theme: water", "theme", "lies in base/"),
+    ("base/districts.yml", "id: districts", "id: district", "id", "the file is called"),
+    ("base/districts.yml", "kind: features", "kind: features\nkind: coverage", "(yaml)", "given twice"),
+    ("base/districts.yml", "min_zoom: 4", "min_zoom: 20", "tiles", "above max_zoom"),
+    ("base/districts.yml", "{color: \"#7A8A99\"}", "{color: \"#7A8A99\", by: area}", "(file)", "not a field with `codes`"),
+    ("base/districts.yml", "  level: {", "  origin: {", "(file)", "the service's own"),
+    ("culture/culture_events.yml", "start: starts", "start: title", "(file)", "not a date"),
+    ("nature/parcels.yml", "time: {valid: true}", "time: {valid: true, start: bsm}", "time", "either"),
+    ("water/hydro_observations.yml", "stations: hydro_stations", "stations: rivers", "stations", "not a layer of points"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "field", "message"), BROKEN)
+def test_a_mistake_is_told_with_file_line_and_field(
+    home: Path, file: str, old: str, new: str, field: str, message: str
+) -> None:
+    path = home / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DeclarationError) as caught:
+        catalog.load(home)
+    fault = caught.value.faults[0]
+    assert (fault.file, fault.field) == (path, field)
+    assert message in fault.message
+    assert str(fault).startswith(f"{path}:{fault.line}: {field}: ")
+    if new.startswith(("colour", "geometry")):
+        assert path.read_text(encoding="utf-8").splitlines()[fault.line - 1] == new.splitlines()[0]
+
+
+def test_all_mistakes_are_told_together(home: Path) -> None:
+    for file in ("base/roads.yml", "water/rivers.yml"):
+        path = home / file
+        path.write_text(path.read_text(encoding="utf-8").replace("steward:", "stewart:"), encoding="utf-8")
+    with pytest.raises(DeclarationError) as caught:
+        catalog.load(home)
+    assert {fault.file.name for fault in caught.value.faults} == {"roads.yml", "rivers.yml"}
+
+
+def test_a_file_that_is_not_utf8_is_told(home: Path) -> None:
+    (home / "base/roads.yml").write_bytes("id: roads\ntitle: 道路".encode("gb18030"))
+    with pytest.raises(DeclarationError, match="not UTF-8"):
+        catalog.load(home)
