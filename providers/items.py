@@ -95,20 +95,22 @@ def page(layer: Layer, question: Items) -> Statement:
     names = question.properties if question.properties is not None else property_names(layer)
     where, params = _conditions(layer, question)
     order = [*question.sort, Sort("_row")]
-    if question.cursor is not None:
+    by_blocks = question.bbox is not None and not question.sort and not _past(layer, question.period)
+    if question.cursor is not None and not by_blocks:
         where.append(_after(layer, order, question.cursor, params))
     params |= {"limit": question.limit + 1, "offset": question.offset}
+    if by_blocks:
+        params["after"] = question.cursor[-1] if question.cursor else 0
     cursor_columns = [sort.field for sort in order]
     inner = list(dict.fromkeys([layer.key_field, *names, *cursor_columns]))
     geometry: sql.Composable = sql.SQL("NULL")
     if question.geometry:
         inner.append("geom")
         geometry = _geojson(question.crs)
-    query = sql.SQL(
-        "SELECT {key}, {geometry}, {names} FROM ("
-        "SELECT {inner} FROM {source} AS s WHERE {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s) AS page"
-        " ORDER BY {order}"
-    ).format(
+    query = sql.SQL(_PAGE_BY_BLOCKS if by_blocks else _PAGE).format(
+        blocks=tables.blocks(layer),
+        box=_BOX,
+        all=_list(["_row", *tables.row_columns(layer)]),
         key=sql.Identifier(layer.key_field),
         geometry=geometry,
         names=_list([*names, *cursor_columns]),
@@ -118,6 +120,30 @@ def page(layer: Layer, question: Items) -> Statement:
         order=sql.SQL(", ").join(_order(sort) for sort in order),
     )
     return Statement(query, params, tuple(names), len(cursor_columns))
+
+
+_PAGE = """
+    SELECT {key}, {geometry}, {names} FROM (
+        SELECT {inner} FROM {source} AS s WHERE {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page
+    ORDER BY {order}
+"""
+
+# Blocks come in row order and so do the rows inside each (the inner OFFSET keeps the planner from
+# searching by place again), so that reading stops at the limit and nothing is sorted but the page.
+_PAGE_BY_BLOCKS = """
+    SELECT {key}, {geometry}, {names} FROM (
+        SELECT {inner}
+        FROM (SELECT first, last FROM {blocks} WHERE area && {box} AND last > %(after)s ORDER BY first) AS block
+        CROSS JOIN LATERAL (
+            SELECT {all} FROM {source}
+            WHERE _row BETWEEN block.first AND block.last AND _row > %(after)s ORDER BY _row OFFSET 0
+        ) AS s
+        WHERE {where}
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page
+    ORDER BY {order}
+"""
 
 
 def one(layer: Layer, key: str, period: Period | None, crs: ServedCrs) -> Statement:
@@ -186,9 +212,14 @@ def _order(sort: Sort) -> sql.Composable:
     return sql.Identifier(sort.field) + (sql.SQL("") if sort.field == "_row" else direction)
 
 
+def _past(layer: Layer, period: Period | None) -> bool:
+    """Whether a question reaches beyond what holds now."""
+    return layer.versioned and period is not None
+
+
 def _source(layer: Layer, period: Period | None) -> sql.Composable:
     """The rows to choose from: today's, and what has ended only where the past is asked for."""
-    if not layer.versioned or period is None:
+    if not _past(layer, period):
         return tables.table(layer)
     columns = _list(["_row", *tables.row_columns(layer)])
     return sql.SQL(

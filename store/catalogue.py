@@ -41,7 +41,11 @@ class Published:
 def published(rows: list[tuple[Any, ...]]) -> dict[str, Published]:
     """The rows of NEWEST by layer id."""
     found: dict[str, Published] = {}
-    for row in rows:
-        *head, extent, time_from, time_to = row
-        found[row[0]] = Published(*head, tuple(extent) if extent else None, time_from, time_to)
+    for *head, extent, time_from, time_to in rows:
+        layer, release, source, source_crs, datum_note, origin, published_at, count, quarantined = head
+        box = tuple(extent) if extent else None
+        found[layer] = Published(
+            layer, release, source, source_crs, datum_note, origin, published_at, count, quarantined, box,
+            time_from, time_to,
+        )  # fmt: skip
     return found

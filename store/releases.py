@@ -107,11 +107,13 @@ def publish_features(conn: Connection[Any], layer: Layer, release: int, mode: Mo
     conn.execute(sql.SQL("CREATE INDEX ON hashed ({key}, _hash)").format(**parts))
     conn.execute("ANALYZE hashed")
     gone = conn.execute(sql.SQL(_SUPERSEDE[mode]).format(**parts)).rowcount
+    fresh = conn.execute(sql.SQL(_ADD).format(**parts), {"release": release}).rowcount
+    conn.execute(sql.SQL("DELETE FROM {blocks}").format(**parts))
+    conn.execute(sql.SQL(_BLOCKS).format(**parts))
+    changed = _number(conn, sql.SQL(_CHANGED).format(**parts), {"release": release})
     if layer.versioned:
         conn.execute(sql.SQL(_SUPERSEDE_ENDED[mode]).format(**parts))
         conn.execute(sql.SQL(_ADD_ENDED).format(**parts), {"release": release})
-    fresh = conn.execute(sql.SQL(_ADD).format(**parts), {"release": release}).rowcount
-    changed = _number(conn, sql.SQL(_CHANGED).format(**parts), {"release": release})
     current = _number(conn, sql.SQL("SELECT count(*) FROM {table}").format(**parts), None)
     staged = _number(conn, sql.SQL("SELECT count(*) FROM hashed"), None)
     conn.execute("DROP TABLE hashed")
@@ -161,6 +163,8 @@ def _parts(layer: Layer) -> dict[str, sql.Composable]:
         "table": tables.table(layer),
         "history": tables.history(layer),
         "name": sql.Literal(f"data.{layer.id}"),
+        "blocks": tables.blocks(layer),
+        "rows": sql.Literal(_BLOCK_ROWS),
         "staged": staging_table(layer),
         "columns": names,
         "current": sql.SQL(", ").join(sql.SQL("c.{}").format(sql.Identifier(name)) for name in columns),
@@ -223,8 +227,18 @@ _ADD = """
     ORDER BY h.geom
 """
 
+# A key may lose and gain several versions at once; each pair of one lost and one gained is one change.
+#: Rows in a block: few enough to read whole, many enough that blocks are few.
+_BLOCK_ROWS = 128
+
+_BLOCKS = """
+    INSERT INTO {blocks} (first, last, area)
+    SELECT min(_row), max(_row), st_envelope(st_buffer(st_setsrid(st_extent(geom)::geometry, 4490), 1e-9))
+    FROM {table} GROUP BY _row / {rows}
+"""
+
 _CHANGED = """
-    SELECT count(*) FROM {table} AS c
-    WHERE c._release = %(release)s
-      AND EXISTS (SELECT FROM {history} AS p WHERE p.{key} = c.{key} AND p.recorded_to = now())
+    SELECT coalesce(sum(least(gained.n, lost.n)), 0)
+    FROM (SELECT {key}, count(*) AS n FROM {table} WHERE _release = %(release)s GROUP BY 1) AS gained
+    JOIN (SELECT {key}, count(*) AS n FROM {history} WHERE recorded_to = now() GROUP BY 1) AS lost USING ({key})
 """

@@ -3,7 +3,9 @@
 A features layer has two: `data.<id>` with the rows that hold and are known now, and
 `data.<id>__history` with what has ended or has been superseded, so that the past costs today's
 queries nothing. Geometry is EPSG:4490, x = longitude, y = latitude; layers with tiles keep a
-copy in EPSG:3857, since projecting at every tile costs more than the space.
+copy in EPSG:3857, since projecting at every tile costs more than the space. `data.<id>__block`
+says where each run of neighbouring rows lies, so that the first rows of a map window, in row order,
+are found without sorting all that the window holds.
 
 An observations layer has `data.<id>__series` (one row per station and parameter) and
 `data.<id>` partitioned by month.
@@ -40,6 +42,11 @@ def table(layer: Layer) -> sql.Identifier:
 def history(layer: Layer) -> sql.Identifier:
     """The table of what has ended or has been superseded."""
     return sql.Identifier("data", f"{layer.id}__history")
+
+
+def blocks(layer: Layer) -> sql.Identifier:
+    """The table of the runs of rows and their extents."""
+    return sql.Identifier("data", f"{layer.id}__block")
 
 
 def series(layer: Layer) -> sql.Identifier:
@@ -97,6 +104,17 @@ def _ensure_features(conn: Connection[Any], layer: Layer) -> None:
     if layer.tiles:
         column = sql.Identifier("geom_3857")
         _index(conn, layer, "geom_3857", sql.SQL("CREATE INDEX {} ON {} USING gist ({})"), table(layer), column)
+    _create(
+        conn,
+        blocks(layer),
+        [
+            sql.SQL("first bigint PRIMARY KEY"),
+            sql.SQL("last bigint NOT NULL"),
+            sql.SQL("area geometry (Polygon, {}) NOT NULL").format(sql.Literal(SRID)),
+        ],
+    )
+    area = sql.Identifier("area")
+    _index(conn, layer, "block_area", sql.SQL("CREATE INDEX {} ON {} USING gist ({})"), blocks(layer), area)
     _index(conn, layer, "history_key", sql.SQL("CREATE INDEX {} ON {} ({})"), history(layer), key)
     geom = sql.Identifier("geom")
     _index(conn, layer, "history_geom", sql.SQL("CREATE INDEX {} ON {} USING gist ({})"), history(layer), geom)

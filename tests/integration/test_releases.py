@@ -109,7 +109,8 @@ def _rows(conn: Connection[Any], layer: Layer, table: sql.Identifier, where: str
     columns = sql.SQL(", ").join(map(sql.Identifier, _columns(layer)))
     query = sql.SQL("SELECT {} FROM {} WHERE ").format(columns, table) + sql.SQL(where)  # type: ignore[arg-type]
     return Counter(
-        tuple(part.astimezone(UTC) if isinstance(part, datetime) else part for part in row) for row in conn.execute(query)
+        tuple(part.astimezone(UTC) if isinstance(part, datetime) else part for part in row)
+        for row in conn.execute(query)
     )
 
 

@@ -5,6 +5,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import shapely
@@ -49,8 +51,7 @@ def test_any_polygon_agrees_with_the_equal_area_plane(points: list[tuple[float, 
 def test_a_partition_adds_up_to_the_whole() -> None:
     whole = shapely.box(115.6, 36.1, 115.9, 36.3)
     xs, ys = np.linspace(115.6, 115.9, 18), np.linspace(36.1, 36.3, 14)
-    parts = [shapely.box(*corner) for corner in
-             ((x0, y0, x1, y1) for x0, x1 in zip(xs, xs[1:], strict=False) for y0, y1 in zip(ys, ys[1:], strict=False))]  # fmt: skip
+    parts = [shapely.box(x0, y0, x1, y1) for x0, x1 in pairwise(xs) for y0, y1 in pairwise(ys)]
     assert ellipsoid.areas(parts).sum() == pytest.approx(ellipsoid.areas([whole])[0], rel=1e-9)
     assert ellipsoid.areas([shapely.MultiPolygon(parts[::2])])[0] == pytest.approx(ellipsoid.areas(parts[::2]).sum())
 

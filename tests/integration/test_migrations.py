@@ -1,0 +1,191 @@
+"""A database is brought forward step by step, never twice, never back; tables follow the declarations.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from shikong.layers import catalog
+from shikong.layers.model import FieldDecl, Layer, Text
+from shikong.store import migrate, tables
+from shikong.store.cluster import Cluster
+from shikong.store.errors import SchemaConflict, StoreError
+
+TITLE = Text(zh="新", en="New")
+FEATURES = [layer for layer in catalog.default() if layer.kind == "features"]
+OBSERVATIONS = catalog.default().layer("hydro_observations")
+
+
+@pytest.fixture
+def dsn(cluster: Cluster) -> Iterator[str]:
+    """A database in which nothing has been done."""
+    name = f"m{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield cluster.dsn_of(name)
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _columns(dsn: str, table: str) -> dict[str, tuple[str, str]]:
+    with psycopg.connect(dsn) as conn:
+        rows = conn.execute(
+            "SELECT column_name, udt_name, is_nullable FROM information_schema.columns"
+            " WHERE table_schema = 'data' AND table_name = %s",
+            (table,),
+        ).fetchall()
+    return {name: (kind, nullable) for name, kind, nullable in rows}
+
+
+def test_a_new_database_gets_every_step_once(dsn: str) -> None:
+    names = [f"{step.number:04}_{step.name}" for step in migrate.steps()]
+    assert names, "there is no step at all"
+    assert migrate.migrate(dsn) == names
+    with psycopg.connect(dsn) as conn:
+        before = conn.execute("SELECT number, name, sha256, applied_at FROM shikong.migration ORDER BY 1").fetchall()
+        assert conn.execute("SELECT postgis_version() IS NOT NULL").fetchone() == (True,)
+        assert conn.execute("SELECT count(*) FROM shikong.release").fetchone() == (0,)
+    assert migrate.migrate(dsn) == []
+    with psycopg.connect(dsn) as conn:
+        after = conn.execute("SELECT number, name, sha256, applied_at FROM shikong.migration ORDER BY 1").fetchall()
+    assert after == before
+
+
+def test_steps_are_numbered_without_a_gap() -> None:
+    assert [step.number for step in migrate.steps()] == list(range(1, len(migrate.steps()) + 1))
+
+
+def test_a_step_edited_after_it_was_applied_is_refused(dsn: str) -> None:
+    migrate.migrate(dsn)
+    with psycopg.connect(dsn) as conn:
+        conn.execute("UPDATE shikong.migration SET sha256 = repeat('0', 64) WHERE number = 1")
+    with pytest.raises(StoreError, match=r"migration 0001 was edited.*add a new one"):
+        migrate.migrate(dsn)
+
+
+def test_a_database_of_a_newer_version_is_refused(dsn: str) -> None:
+    migrate.migrate(dsn)
+    with psycopg.connect(dsn) as conn:
+        conn.execute("INSERT INTO shikong.migration (number, name, sha256) VALUES (9001, 'later', 'x')")
+    with pytest.raises(StoreError, match=r"9001.*upgrade"):
+        migrate.migrate(dsn)
+
+
+def test_a_step_that_fails_leaves_nothing_behind(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = migrate.Migration(9000, "broken", "CREATE TABLE public.half (a int); SELECT 1/0")
+    real = migrate.steps()
+    monkeypatch.setattr(migrate, "steps", lambda: [*real, broken])
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrate.migrate(dsn)
+    with psycopg.connect(dsn) as conn:
+        assert conn.execute("SELECT to_regclass('public.half'), to_regclass('shikong.release')").fetchone() == (None, None)
+    monkeypatch.undo()
+    assert len(migrate.migrate(dsn)) == len(real)
+
+
+@pytest.fixture
+def migrated(dsn: str) -> str:
+    """The same, migrated."""
+    migrate.migrate(dsn)
+    return dsn
+
+
+def test_making_the_tables_twice_changes_nothing(migrated: str) -> None:
+    def all_columns() -> list[dict[str, tuple[str, str]]]:
+        return [_columns(migrated, table) for layer in FEATURES for table in (layer.id, f"{layer.id}__history")]
+
+    for _ in range(2):
+        with psycopg.connect(migrated) as conn:
+            for layer in catalog.default():
+                tables.ensure(conn, layer)
+        found = all_columns()
+        assert all(found)
+    assert all_columns() == found
+
+
+@pytest.fixture(scope="module")
+def shaped(cluster: Cluster, template: str) -> str:
+    """A database with every layer's tables."""
+    name = f"s{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    return cluster.dsn_of(name)
+
+
+@pytest.mark.parametrize("layer", FEATURES, ids=lambda layer: str(layer.id))
+def test_a_table_has_the_declared_columns_and_geometry(shaped: str, layer: Layer) -> None:
+    columns = _columns(shaped, layer.id)
+    kinds = {"string": "text", "integer": "int8", "number": "float8", "boolean": "bool", "date": "date",
+             "datetime": "timestamptz"}  # fmt: skip
+    for name, field in layer.fields.items():
+        assert columns[name] == (kinds[field.type], "NO" if field.required or field.key else "YES"), name
+    assert ("geom_3857" in columns) == (layer.tiles is not None)
+    with psycopg.connect(shaped) as conn:
+        kind = conn.execute(
+            "SELECT type, srid FROM geometry_columns WHERE f_table_schema = 'data' AND f_table_name = %s"
+            " AND f_geometry_column = 'geom'", (layer.id,),
+        ).fetchone()  # fmt: skip
+        indexed = conn.execute(
+            "SELECT count(*) FROM pg_indexes WHERE schemaname = 'data' AND tablename = %s AND indexdef LIKE '%%gist%%'",
+            (layer.id,),
+        ).fetchone()
+    assert layer.geometry is not None
+    assert kind == (layer.geometry.upper(), 4490)
+    assert indexed == (1 + (layer.tiles is not None),)
+
+
+def _with_field(layer: Layer, name: str, field: FieldDecl) -> Layer:
+    return layer.model_copy(update={"fields": layer.fields | {name: field}})
+
+
+def test_a_field_declared_later_is_added_to_a_table_with_data(migrated: str) -> None:
+    layer = catalog.default().layer("hydro_stations")
+    with psycopg.connect(migrated) as conn:
+        tables.ensure(conn, layer)
+        conn.execute(
+            "INSERT INTO shikong.release (layer, source, origin, principal, rows_read, rows_stored, rows_quarantined,"
+            " added, changed, ended, unchanged) VALUES ('hydro_stations', 'x', 'delivered', 'x', 1, 1, 0, 1, 0, 0, 0)"
+        )
+        conn.execute(
+            "INSERT INTO data.hydro_stations (_release, _hash, stcd, stnm, origin, geom) SELECT id,"
+            " gen_random_uuid(), '1', '一', 'delivered', 'SRID=4490;POINT(116 36)' FROM shikong.release"
+        )
+    for field in (FieldDecl(type="number", title=TITLE), FieldDecl(type="number", title=TITLE, required=True)):
+        with psycopg.connect(migrated) as conn:
+            tables.ensure(conn, _with_field(layer, "drainage_area", field))
+            assert conn.execute("SELECT stcd, drainage_area FROM data.hydro_stations").fetchall() == [("1", None)]
+    assert _columns(migrated, "hydro_stations__history")["drainage_area"] == ("float8", "YES")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("stnm", "integer"), ("wrz", "string")])
+def test_a_field_declared_with_another_type_is_refused(migrated: str, name: str, kind: str) -> None:
+    layer = catalog.default().layer("hydro_stations")
+    with psycopg.connect(migrated) as conn:
+        tables.ensure(conn, layer)
+    changed = _with_field(layer, name, FieldDecl.model_validate({"type": kind, "title": TITLE}))
+    with psycopg.connect(migrated) as conn, pytest.raises(SchemaConflict, match=rf"hydro_stations\.{name} is .* {kind}"):
+        tables.ensure(conn, changed)
+
+
+@pytest.mark.parametrize(("year", "month", "first", "beyond"), [
+    (2026, 1, "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), (2026, 12, "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+])  # fmt: skip
+def test_a_month_of_observations_is_half_open(migrated: str, year: int, month: int, first: str, beyond: str) -> None:
+    with psycopg.connect(migrated, autocommit=True) as conn:
+        tables.ensure(conn, OBSERVATIONS)
+        for _ in range(2):
+            tables.ensure_month(conn, OBSERVATIONS, year, month)
+        conn.execute("INSERT INTO data.hydro_observations__series (station, parameter) VALUES ('1', 'z')")
+        insert = "INSERT INTO data.hydro_observations SELECT id, %s, 1, 'delivered', 1 FROM data.hydro_observations__series"
+        conn.execute(insert, (first,))
+        assert conn.execute("SELECT tableoid::regclass::text FROM data.hydro_observations").fetchall() == [
+            (f"data.hydro_observations__{year}{month:02}",)
+        ]
+        with pytest.raises(psycopg.errors.CheckViolation):
+            conn.execute(insert, (beyond,))
