@@ -123,6 +123,25 @@ def _common_columns(
                 values, bad = _datetimes(raw, zone)
                 _reject(done, bad, first_row, "not_a_datetime", name, raw)
                 done.values[name] = values
+        _check_versions(done, mapping, frame, first_row)
+
+
+def _check_versions(done: Converted, mapping: Mapping, frame: pd.DataFrame, first_row: int) -> None:
+    """A version needs a start, and an end after it."""
+    starts, ends = done.values.get("valid_from"), done.values.get("valid_to")
+    if starts is not None:
+        _reject(
+            done,
+            _missing(starts) & done.keep,
+            first_row,
+            "required",
+            "valid_from",
+            frame[mapping.columns["valid_from"]],
+        )
+    if starts is not None and ends is not None:
+        pairs = zip(starts, ends, strict=True)
+        ended = np.array([bool(start and end and end <= start) for start, end in pairs], dtype=bool)
+        _reject(done, ended, first_row, "ends_before_it_starts", "valid_to", frame[mapping.columns["valid_to"]])
 
 
 def _typed(raw: pd.Series[Any], decl: FieldDecl, zone: ZoneInfo) -> tuple[Any, Any]:
@@ -150,10 +169,12 @@ def _strings(raw: pd.Series[Any]) -> tuple[Any, Any]:
 def _numbers(raw: pd.Series[Any], *, whole: bool) -> tuple[Any, Any]:
     numbers = pd.to_numeric(raw, errors="coerce")
     filled = raw.notna() & (raw.astype(str).str.strip() != "")
-    finite = np.isfinite(numbers.to_numpy(dtype=float, na_value=np.nan))
+    plain = numbers.to_numpy(dtype=float, na_value=np.nan)
+    finite = np.isfinite(plain)
     bad = (filled & ~finite).to_numpy(dtype=bool)
     if whole:
-        bad = bad | finite & (numbers.fillna(0).to_numpy(dtype=float) % 1 != 0)
+        known = np.where(finite, plain, 0)
+        bad = bad | (known % 1 != 0) | (np.abs(known) >= 2**63)  # a bigint holds no more
     good = finite & ~bad
     cast = int if whole else float
     return _objects([cast(value) if ok else None for value, ok in zip(numbers.tolist(), good, strict=True)]), bad

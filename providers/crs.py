@@ -24,7 +24,8 @@ CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 STORAGE_CRS = f"http://www.opengis.net/def/crs/EPSG/0/{SRID}"
 
 _EPSG = re.compile(
-    r"^(?:https?://www\.opengis\.net/def/crs/EPSG/[^/]+/|urn:ogc:def:crs:EPSG:[^:]*:|\[?EPSG:)(\d+)\]?$", re.IGNORECASE | re.ASCII,
+    r"^(?:https?://www\.opengis\.net/def/crs/EPSG/[^/]+/|urn:ogc:def:crs:EPSG:[^:]*:|\[?EPSG:)(\d+)\]?$",
+    re.IGNORECASE | re.ASCII,
 )
 
 Box = tuple[float, float, float, float]

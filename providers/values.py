@@ -9,10 +9,24 @@ import math
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from shikong.layers import catalog
 from shikong.layers.model import Layer
 from shikong.providers.errors import BadParameter
 from shikong.providers.items import Value
+
+
+def _text(text: str) -> str:
+    if "\0" in text:  # PostgreSQL has no place for it
+        raise ValueError("has a NUL")
+    return text
+
+
+def _moment(text: str) -> datetime:
+    """A time; one that gives no zone is the city's own."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(catalog.default().city.timezone))
 
 
 def _number(text: str) -> float:
@@ -27,12 +41,12 @@ def _boolean(text: str) -> bool:
 
 
 _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "string": (str, "text"),
+    "string": (_text, "text without NUL characters"),
     "integer": (int, "a whole number"),
     "number": (_number, "a number"),
     "boolean": (_boolean, "true or false"),
     "date": (date.fromisoformat, "a date like 2024-12-31"),
-    "datetime": (datetime.fromisoformat, "a time like 2024-12-31T08:00:00+08:00"),
+    "datetime": (_moment, "a time like 2024-12-31T08:00:00+08:00"),
 }
 
 

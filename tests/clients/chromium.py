@@ -50,7 +50,9 @@ class Page:
 
     def open(self, url: str, width: int, height: int, ready: str = "document.readyState === 'complete'") -> None:
         """Open a page in a window of this size and wait until an expression holds."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
         self.call("Page.navigate", url=url)
         time.sleep(0.3)
         self.wait(ready)

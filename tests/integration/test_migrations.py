@@ -84,7 +84,10 @@ def test_a_step_that_fails_leaves_nothing_behind(dsn: str, monkeypatch: pytest.M
     with pytest.raises(psycopg.errors.DivisionByZero):
         migrate.migrate(dsn)
     with psycopg.connect(dsn) as conn:
-        assert conn.execute("SELECT to_regclass('public.half'), to_regclass('shikong.release')").fetchone() == (None, None)
+        assert conn.execute("SELECT to_regclass('public.half'), to_regclass('shikong.release')").fetchone() == (
+            None,
+            None,
+        )
     monkeypatch.undo()
     assert len(migrate.migrate(dsn)) == len(real)
 
@@ -169,7 +172,10 @@ def test_a_field_declared_with_another_type_is_refused(migrated: str, name: str,
     with psycopg.connect(migrated) as conn:
         tables.ensure(conn, layer)
     changed = _with_field(layer, name, FieldDecl.model_validate({"type": kind, "title": TITLE}))
-    with psycopg.connect(migrated) as conn, pytest.raises(SchemaConflict, match=rf"hydro_stations\.{name} is .* {kind}"):
+    with (
+        psycopg.connect(migrated) as conn,
+        pytest.raises(SchemaConflict, match=rf"hydro_stations\.{name} is .* {kind}"),
+    ):
         tables.ensure(conn, changed)
 
 
@@ -182,7 +188,9 @@ def test_a_month_of_observations_is_half_open(migrated: str, year: int, month: i
         for _ in range(2):
             tables.ensure_month(conn, OBSERVATIONS, year, month)
         conn.execute("INSERT INTO data.hydro_observations__series (station, parameter) VALUES ('1', 'z')")
-        insert = "INSERT INTO data.hydro_observations SELECT id, %s, 1, 'delivered', 1 FROM data.hydro_observations__series"
+        insert = (
+            "INSERT INTO data.hydro_observations SELECT id, %s, 1, 'delivered', 1 FROM data.hydro_observations__series"
+        )
         conn.execute(insert, (first,))
         assert conn.execute("SELECT tableoid::regclass::text FROM data.hydro_observations").fetchall() == [
             (f"data.hydro_observations__{year}{month:02}",)

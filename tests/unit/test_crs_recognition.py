@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from shikong.ingest import crs, gcj02
+from shikong.ingest import crs
 from shikong.ingest.errors import UnknownCrs
 from shikong.ingest.readers.base import object_array
 from shikong.layers import catalog
@@ -78,15 +75,3 @@ def test_published_point_comes_to_its_place(code: int, easting: float, northing:
     recognised = _recognise(f"EPSG:{code}", [shapely.Point(0, 0)])
     point = crs.to_storage(object_array([shapely.Point(easting, northing)]), recognised)[0]
     assert (point.x, point.y) == pytest.approx((115.985, 36.456), abs=2e-8)
-
-
-@given(st.floats(75, 134), st.floats(19, 52))
-@settings(max_examples=200, deadline=None)
-def test_gcj02_agrees_with_another_implementation_and_closes(lon: float, lat: float) -> None:
-    eviltransform = pytest.importorskip("eviltransform")
-    other_lat, other_lon = eviltransform.wgs2gcj(lat, lon)
-    point = np.array([[lon, lat]])
-    shifted = gcj02.from_cgcs2000(point)
-    assert shifted[0] == pytest.approx([other_lon, other_lat], abs=2e-7)
-    assert gcj02.to_cgcs2000(shifted)[0] == pytest.approx(point[0], abs=1e-9)
-    assert np.abs(shifted - point).max() > 1e-4

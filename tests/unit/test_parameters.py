@@ -50,7 +50,25 @@ def test_a_whole_number_within_bounds_is_taken(text: str | None, number: int) ->
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "-1", "--1", "10001", "1.0", "1e3", "ten", "１２", "²", "1_000", "+5", "0x10", "9" * 30, "9" * 5000, "-", "5 5"],
+    [
+        "",
+        "0",
+        "-1",
+        "--1",
+        "10001",
+        "1.0",
+        "1e3",
+        "ten",
+        "１２",
+        "²",
+        "1_000",
+        "+5",
+        "0x10",
+        "9" * 30,
+        "9" * 5000,
+        "-",
+        "5 5",
+    ],
 )
 def test_any_other_number_is_refused_with_the_bounds(text: str) -> None:
     with pytest.raises(BadParameter) as caught:
@@ -157,7 +175,7 @@ def test_a_value_is_read_as_its_type(kind: str, text: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("integer", "1.5"), ("integer", ""), ("integer", "9" * 25), ("number", "nan"), ("number", "inf"), ("number", "1,5"),
+    [("integer", "1.5"), ("integer", ""), ("integer", "9" * 5000), ("number", "nan"), ("number", "inf"), ("number", "1,5"),
      ("boolean", "1"), ("date", "31.12.2024"), ("datetime", "today"), ("string", "a\x00b")],
 )  # fmt: skip
 def test_a_value_of_another_type_is_refused_with_what_is_expected(kind: str, text: str) -> None:

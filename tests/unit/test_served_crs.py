@@ -78,7 +78,9 @@ def test_every_way_to_write_a_crs_is_understood() -> None:
         assert crs.parse("crs", none, CODES) is crs.DEFAULT, none
 
 
-@pytest.mark.parametrize("text", ["EPSG:2384", "EPSG:99999999999", "EPSG:", "4548", "CRS84!", "EPSG:4548; DROP", "EPSG:٤٥٤٨"])
+@pytest.mark.parametrize(
+    "text", ["EPSG:2384", "EPSG:99999999999", "EPSG:", "4548", "CRS84!", "EPSG:4548; DROP", "EPSG:٤٥٤٨"]
+)
 def test_any_other_crs_is_refused_with_those_that_are_served(text: str) -> None:
     with pytest.raises(BadParameter) as caught:
         crs.parse("bbox-crs", text, CODES)
