@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +40,9 @@ _VALUES = """
     WHERE (%(station)s::text IS NULL AND r.parameter = 'z' OR r.station = %(station)s) AND o.time > %(start)s
     ORDER BY r.station, o.time
 """
+
+# The browser sets the plot's texts in its own fonts; that this machine has none for Chinese does not matter.
+warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
 
 #: A level this far below the warning level is near it (m). The rules leave "near" to each station; until a
 #: station has its own margin this one stands in.

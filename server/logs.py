@@ -37,6 +37,7 @@ def configure() -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
     # pygeoapi logs every refused request as an error; our own access line has it.
     logging.getLogger("pygeoapi").setLevel(logging.CRITICAL)
 

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 from starlette.datastructures import QueryParams
@@ -30,6 +31,8 @@ RECORDS = frozenset({"bbox", "datetime", "limit", "offset", "q", "title", "descr
 #: Deeper than this an offset reads and throws away too much; the `next` links have no such bound.
 MAX_OFFSET = 100_000
 
+_WHOLE = re.compile(r"-?\d{1,40}", re.ASCII)
+
 
 def require_known(given: QueryParams, known: Iterable[str]) -> None:
     """Raise UnknownParameter, naming the closest known one, for the first parameter that does not exist."""
@@ -44,8 +47,8 @@ def whole_number(name: str, text: str | None, default: int, lowest: int, highest
     if text is None:
         return default
     allowed = [f"a whole number from {lowest} to {highest}"]
-    if not text.strip().lstrip("-").isascii() or not text.strip().lstrip("-").isdigit():
-        raise BadParameter(name, f"{text!r} is not a whole number", allowed)
+    if not _WHOLE.fullmatch(text.strip()):
+        raise BadParameter(name, f"{text[:40]!r} is not a whole number", allowed)
     number = int(text)
     if not lowest <= number <= highest:
         raise BadParameter(name, f"{number} is outside {lowest} to {highest}", allowed)

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow.csv
 import shapely
 
 from shikong.ingest.errors import EmptySource, UnknownCrs, UnreadableSource
@@ -77,26 +79,38 @@ def _json_frame(path: Path, text: str) -> pd.DataFrame:
 
 
 def _text_frame(path: Path, text: str) -> pd.DataFrame:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines:
+    """Delimited text below any leading comments. A line with too few or too many cells makes the file unreadable."""
+    lines = iter(text.splitlines())
+    head = next((line for line in lines if line.strip() and not line.startswith("#")), None)
+    if head is None:
         raise EmptySource(f"{path.name} is empty")
-    delimiter = max(",;\t|", key=lines[0].count)
-    if delimiter not in lines[0]:
+    delimiter = max(",;\t|", key=head.count)
+    if delimiter not in head:
         raise UnreadableSource(f"{path.name} is not a delimited table: its first line has one column")
-    if len(lines) > 1 and _is_rdb_format_line(lines[1], delimiter):
-        del lines[1]
+    body = text[text.index(head) + len(head) :].lstrip("\r\n")
+    if _is_rdb_format_line(next(lines, ""), delimiter):
+        body = body.partition("\n")[2]
+    names = next(csv.reader([head], delimiter=delimiter))
     try:
-        return pd.read_csv(
-            io.StringIO("\n".join(lines)), sep=delimiter, dtype=str, keep_default_na=False, na_values=[""]
+        rows = pyarrow.csv.read_csv(
+            io.BytesIO(body.encode()),
+            read_options=pyarrow.csv.ReadOptions(column_names=names),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pyarrow.string()), null_values=[""], strings_can_be_null=True
+            ),
         )
-    except (pd.errors.ParserError, csv.Error) as error:
+    except pyarrow.ArrowInvalid as error:
+        if not body.strip():
+            raise EmptySource(f"{path.name} has no rows") from error
         raise UnreadableSource(f"{path.name} is not a regular table: {error}") from error
+    return rows.to_pandas()  # type: ignore[no-any-return]
 
 
 def _is_rdb_format_line(line: str, delimiter: str) -> bool:
     """USGS RDB files give widths such as `5s` in the second line."""
     cells = line.split(delimiter)
-    return all(cell[:-1].isdigit() and cell[-1:] in "sdn" for cell in cells if cell)
+    return len(cells) > 1 and all(cell[:-1].isdigit() and cell[-1:] in "sdn" for cell in cells if cell)
 
 
 def _geometry(path: Path, frame: pd.DataFrame) -> tuple[Geometries, bool]:
@@ -105,12 +119,15 @@ def _geometry(path: Path, frame: pd.DataFrame) -> tuple[Geometries, bool]:
         x = next((names[name] for name in xs if name in names), None)
         y = next((names[name] for name in ys if name in names), None)
         if x is not None and y is not None:
-            points = shapely.points(_numbers(frame[x]), _numbers(frame[y]))
-            points[shapely.is_missing(points) | pd.isna(shapely.get_x(points)) | pd.isna(shapely.get_y(points))] = None
-            return object_array(points), geographic
+            eastings, northings = _numbers(frame[x]), _numbers(frame[y])
+            points = object_array(shapely.points(eastings, northings))
+            points[~(np.isfinite(eastings) & np.isfinite(northings))] = None
+            return points, geographic
     for name in _WKT:
         if name in names:
-            return object_array(shapely.from_wkt(frame[names[name]].to_numpy(), on_invalid="ignore")), False
+            return object_array(
+                shapely.from_wkt(frame[names[name]].to_numpy(object, na_value=None), on_invalid="ignore")
+            ), False
     for name in frame.columns:
         if frame[name].map(_is_position).all():
             return object_array(shapely.points([value[:2] for value in frame[name]])), True

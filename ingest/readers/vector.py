@@ -31,6 +31,7 @@ def open_source(path: Path, layer: str | None) -> FeatureSource:
     Raises UnreadableSource (with the file's layers, when one must be chosen) and EmptySource.
     """
     name = _choose_layer(path, layer)
+    _refuse_truncated_shapefile(path)
     encoding = _shapefile_encoding(path)
     try:
         info = pyogrio.read_info(path, layer=name, encoding=encoding)
@@ -77,6 +78,17 @@ def _choose_layer(path: Path, layer: str | None) -> str:
     if len(found) > 1:
         raise UnreadableSource(f"{path.name} has several layers; choose one with --source-layer: {', '.join(found)}")
     return found[0]
+
+
+def _refuse_truncated_shapefile(path: Path) -> None:
+    """GDAL gives the shapes that a cut-off transfer has lost as rows without geometry; the header tells."""
+    if path.suffix.lower() != ".shp":
+        return
+    with path.open("rb") as file:
+        header = file.read(28)
+    stated, there = int.from_bytes(header[24:28], "big") * 2, path.stat().st_size
+    if there < stated:
+        raise UnreadableSource(f"{path.name} is cut off: it has {there:,} of {stated:,} bytes; deliver it again")
 
 
 def _shapefile_encoding(path: Path) -> str | None:
