@@ -34,6 +34,7 @@ def install_blocks() -> None:
 def document(config: dict[str, Any]) -> dict[str, Any]:
     """The OpenAPI document for a configuration."""
     whole: dict[str, Any] = _without_outside_references(pygeoapi_openapi.get_oas_30(config))
+    whole["info"]["contact"]["name"] = config["metadata"]["contact"]["name"]  # pygeoapi puts both languages there
     return whole
 
 

@@ -125,9 +125,8 @@ def _geometry(path: Path, frame: pd.DataFrame) -> tuple[Geometries, bool]:
             return points, geographic
     for name in _WKT:
         if name in names:
-            return object_array(
-                shapely.from_wkt(frame[names[name]].to_numpy(object, na_value=None), on_invalid="ignore")
-            ), False
+            texts = frame[names[name]].astype(object)
+            return object_array(shapely.from_wkt(texts.where(texts.notna(), None), on_invalid="ignore")), False
     for name in frame.columns:
         if frame[name].map(_is_position).all():
             return object_array(shapely.points([value[:2] for value in frame[name]])), True

@@ -36,6 +36,7 @@ def test_notebook_goes_from_the_api_to_pictures(
     monkeypatch.setenv("SHIKONG_URL", service.url)
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))  # knows fonts that came after its own cache
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "jupyter"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     client = NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}})
