@@ -1,4 +1,4 @@
-"""`shikong ingest`, `sample`, `releases`, `quarantine`, `migrate`: the data.
+"""`shikong ingest`, `sample`, `migrate`: the data.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -6,16 +6,15 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from psycopg import sql
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from shikong.cli.console import clear_errors, err, out
 from shikong.ingest.errors import IngestError
@@ -36,14 +35,19 @@ def ingest(
     datum: Annotated[str | None, typer.Option(help="gcj02: coordinates carry the shift of Chinese web maps")] = None,
     source_layer: Annotated[str | None, typer.Option(help="the layer inside the source, when it has several")] = None,
     map: Annotated[list[str] | None, typer.Option(help="field=COLUMN, when names differ")] = None,
-    valid_from: Annotated[str | None, typer.Option(help="since when the rows hold: 2024-12-31")] = None,
+    valid_from: Annotated[
+        str | None,
+        typer.Option(
+            help="since when the rows hold: 2024-12-31, or `file-name` or `file-date` for the file's own date"
+        ),
+    ] = None,
     update: Annotated[bool, typer.Option("--update", help="add and change only; end nothing")] = False,
 ) -> None:
     """Load a source into a layer: read, check, publish at once, and report every row."""
     with clear_errors():
         options = Options(
             crs=crs, datum=datum, source_layer=source_layer, fields=_pairs(map or []),
-            valid_from=_moment(valid_from), mode="update" if update else "replace",
+            valid_from=_moment(valid_from, source), mode="update" if update else "replace",
         )  # fmt: skip
         migrations.migrate(database.dsn(database.default().settings))
         report = _with_progress(database.default(), source, layer, options)
@@ -75,35 +79,6 @@ def load_sample(folder: Path, store: Database) -> None:
         out.print(f"  {report.layer:<24}{counts.stored:>12,} stored {counts.quarantined:>6,} quarantined")
 
 
-def releases(layer: Annotated[str | None, typer.Argument(help="only this layer")] = None) -> None:
-    """List what has been published, newest first."""
-    with clear_errors():
-        query = sql.SQL(
-            "SELECT id, layer, published_at::timestamp(0), origin, source, rows_stored, rows_quarantined,"
-            " added, changed, ended FROM shikong.release"
-            " WHERE %(layer)s::text IS NULL OR layer = %(layer)s ORDER BY id DESC LIMIT 100"
-        )
-        table = Table(
-            "id", "layer", "published", "origin", "source", "stored", "quarantined", "added", "changed", "ended"
-        )
-        for row in database.default().thread_fetch(query, {"layer": layer}):
-            table.add_row(*(str(value) for value in row))
-        out.print(table)
-
-
-def quarantine(release: Annotated[int, typer.Argument(help="number of a release: `shikong releases`")]) -> None:
-    """List the rows that a release refused, and why."""
-    with clear_errors():
-        query = sql.SQL(
-            "SELECT source_row, rule, field, value FROM shikong.quarantine WHERE release_id = %(release)s"
-            " ORDER BY source_row LIMIT 1000"
-        )
-        table = Table("row", "rule", "field", "value")
-        for row in database.default().thread_fetch(query, {"release": release}):
-            table.add_row(*("" if value is None else str(value) for value in row))
-        out.print(table)
-
-
 def migrate() -> None:
     """Bring the database to the shape that this version needs."""
     with clear_errors():
@@ -130,12 +105,25 @@ def _pairs(texts: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _moment(text: str | None) -> datetime | None:
+def _moment(text: str | None, source: Path) -> datetime | None:
+    """The time that --valid-from means, in the city's time zone where it gives none."""
     if text is None:
         return None
+    zone = ZoneInfo(catalog.default().city.timezone)
+    if text == "file-date":
+        return datetime.combine(datetime.fromtimestamp(source.stat().st_mtime, zone), time(), zone)
+    if text == "file-name":
+        text = _date_in(source.name)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise IngestError(f"--valid-from {text}: write a date such as 2024-12-31") from error
-    zone = ZoneInfo(catalog.default().city.timezone)
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _date_in(name: str) -> str:
+    """The one date in a file's name: parcels_20241231.shp, parcels-2024-12-31.gpkg."""
+    found = re.findall(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)", name)
+    if len(found) != 1:
+        raise IngestError(f"--valid-from file-name: {name} has {len(found) or 'no'} dates such as 20241231 in it")
+    return "-".join(found[0])

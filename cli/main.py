@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import typer
 
-from shikong.cli import data, layers, service
+from shikong.cli import data, history, layers, quarantine, service
 
 app = typer.Typer(
     name="shikong", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="时空 Shikong: the spatio-temporal data service of a city.",
 )  # fmt: skip
 app.add_typer(layers.app, name="layers")
-for command in (data.ingest, data.sample, data.releases, data.quarantine, data.migrate):
+app.add_typer(quarantine.app, name="quarantine")
+for command in (
+    data.ingest,
+    data.sample,
+    data.migrate,
+    history.releases,
+    history.rollback,
+    history.diff,
+    history.report,
+):
     app.command()(command)
 for command in (service.up, service.down, service.serve, service.status):
     app.command()(command)

@@ -5,6 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shikong.ingest.report import Report
+
 
 class IngestError(Exception):
     """The source cannot be loaded."""
@@ -24,3 +29,11 @@ class WrongGeometry(IngestError):
 
 class UnknownCrs(IngestError):
     """The source does not say its coordinate reference system, or says one that cannot be used."""
+
+
+class QualityStop(IngestError):
+    """The checks refuse the whole load. `report` says what they found."""
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report

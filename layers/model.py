@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+from shikong.layers import rules
+from shikong.layers.declared import Declared, Identifier
+
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 FieldType = Literal["string", "integer", "number", "boolean", "date", "datetime"]
@@ -23,12 +25,6 @@ Theme = Literal["base", "planning", "nature", "water", "culture", "catalogue"]
 
 #: Names that every feature has besides its declared fields; a declaration may not use them.
 RESERVED_FIELDS = frozenset({"id", "geom", "geometry", "valid_from", "valid_to", "origin", "release"})
-
-
-class Declared(BaseModel):
-    """Base of all parts of a declaration: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Text(Declared):
@@ -123,7 +119,7 @@ class Layer(Declared):
     parameters: dict[Identifier, ParameterDecl] = Field(default_factory=dict)
     stations: Identifier | None = Field(None, description="observations: the layer that holds the stations")
     time: TimeDecl | None = None
-    quality: tuple[Literal["valid_geometry", "repair_geometry"], ...] = ()
+    quality: tuple[rules.Rule, ...] = Field((), description="rules that every row must pass; a name, or a rule in full")
     tiles: TilesDecl | None = None
     style: StyleDecl | None = None
     access: AccessDecl
@@ -151,6 +147,9 @@ class Layer(Declared):
         for role, name in (("start", self.time and self.time.start), ("end", self.time and self.time.end)):
             if name and (name not in self.fields or self.fields[name].type not in ("date", "datetime")):
                 raise ValueError(f"time.{role}: {name!r} is not a date or datetime field")
+        types = {name: field.type for name, field in self.fields.items()}
+        for fault in rules.faults(self.quality, self.geometry, dict(types)):
+            raise ValueError(fault)
         if self.style and self.style.by:
             field = self.fields.get(self.style.by)
             if field is None or not field.codes:
