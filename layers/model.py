@@ -118,6 +118,7 @@ class Layer(Declared):
     fields: dict[Identifier, FieldDecl] = Field(default_factory=dict)
     parameters: dict[Identifier, ParameterDecl] = Field(default_factory=dict)
     stations: Identifier | None = Field(None, description="observations: the layer that holds the stations")
+    lists: Literal["layers", "releases"] | None = Field(None, description="records: what the records are about")
     time: TimeDecl | None = None
     quality: tuple[rules.Rule, ...] = Field((), description="rules that every row must pass; a name, or a rule in full")
     tiles: TilesDecl | None = None
@@ -134,6 +135,8 @@ class Layer(Declared):
             raise ValueError("`parameters` are needed by kind observations, coverage and cube, and only there")
         if (self.kind == "observations") != bool(self.stations):
             raise ValueError("`stations` is needed by kind observations, and only there")
+        if (self.kind == "records") != bool(self.lists):
+            raise ValueError("`lists` is needed by kind records, and only there")
         return self
 
     def _check_features(self) -> None:

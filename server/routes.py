@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from shikong.layers.model import Layer
 from shikong.providers.errors import CollectionNotFound, NotFound
-from shikong.server import errors, features, health, openapi, parameters, process_execution
+from shikong.server import errors, features, health, lineage, openapi, parameters, process_execution
 from shikong.server import tiles as tile_block
 from shikong.server.context import Context
 from shikong.server.pygeoapi_adapter import Handler, run
@@ -62,7 +62,9 @@ class Endpoints:
         layer = self._layer(request)
         if layer.kind == "records":
             handler = itemtypes.get_collection_items
-            return await self.pygeoapi(handler, "collection_id", known=parameters.RECORDS)(request)
+            return await self.pygeoapi(handler, "collection_id", known=parameters.RECORDS[layer.lists or "layers"])(
+                request
+            )
         self._context.metadata.refresh_if_due()
         return _response(await features.get_items(self._context, request, _with_items(layer)))
 
@@ -73,6 +75,10 @@ class Endpoints:
             return await self.pygeoapi(itemtypes.get_collection_item, "collection_id", "item_id")(request)
         item = request.path_params["item_id"]
         return _response(await features.get_item(self._context, request, _with_items(layer), item))
+
+    async def lineage(self, request: Request) -> Response:
+        """Where a feature comes from."""
+        return await lineage.get_lineage(self._context, request, _with_items(self._layer(request)))
 
     async def tile(self, request: Request) -> Response:
         """One vector tile."""
@@ -128,6 +134,7 @@ def routes(context: Context) -> list[Route]:
     return [
         Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", ends.tile),
         Route(f"{collection}/items", ends.items),
+        Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage),
         Route(f"{collection}/items/{{item_id:path}}", ends.item),
         Route("/", pygeoapi(core.landing_page)),
         Route("/health", ends.health),
