@@ -22,6 +22,7 @@ from shikong.server import errors, features, health, lineage, openapi, parameter
 from shikong.server import tiles as tile_block
 from shikong.server.context import Context
 from shikong.server.pygeoapi_adapter import Handler, run
+from shikong.server.stac import Stac
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -120,7 +121,7 @@ class Endpoints:
 
 def routes(context: Context) -> list[Route]:
     """The routing table."""
-    ends = Endpoints(context)
+    ends, stac = Endpoints(context), Stac(context)
     pygeoapi = ends.pygeoapi
     collection = "/collections/{collection_id}"
     tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
@@ -156,6 +157,10 @@ def routes(context: Context) -> list[Route]:
         Route("/processes", pygeoapi(processes.describe_processes, known=_PAGING)),
         Route("/processes/{process_id}", ends.process),
         Route("/processes/{process_id}/execution", ends.execution, methods=["POST"]),
+        Route("/stac", stac.catalog),
+        Route("/stac/collections/{collection_id}", stac.collection),
+        Route("/stac/collections/{collection_id}/items/{release}", stac.item),
+        Route("/stac/collections/{collection_id}/items/{release}/data", stac.data),
         Route("/jobs", pygeoapi(processes.get_jobs, known=_PAGING)),
     ]
 
