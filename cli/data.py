@@ -30,13 +30,14 @@ from shikong.store.database import Database
 
 
 def ingest(
-    source: Annotated[Path, typer.Argument(help="file or file geodatabase to load")],
+    source: Annotated[str, typer.Argument(help="file or folder, or address of a feature service or PostGIS table")],
     layer: Annotated[str, typer.Option(help="the layer that it goes into: `shikong layers list`")],
     crs: Annotated[str | None, typer.Option(help="the source's CRS when it does not say it: EPSG:4527")] = None,
     datum: Annotated[str | None, typer.Option(help="gcj02: coordinates carry the shift of Chinese web maps")] = None,
     source_layer: Annotated[str | None, typer.Option(help="the layer inside the source, when it has several")] = None,
     map: Annotated[list[str] | None, typer.Option(help="field=COLUMN, when names differ")] = None,
     valid_from: Annotated[str | None, typer.Option(help="since when the rows hold: 2024-12-31")] = None,
+    swap_axes: Annotated[bool, typer.Option("--swap-axes", help="the source has y (latitude) before x")] = False,
     update: Annotated[bool, typer.Option("--update", help="add and change only; end nothing")] = False,
 ) -> None:
     """Load a source into a layer: read, check, publish at once, and report every row."""
@@ -44,6 +45,7 @@ def ingest(
         options = Options(
             crs=crs, datum=datum, source_layer=source_layer, fields=_pairs(map or []),
             valid_from=_moment(valid_from), mode="update" if update else "replace",
+            swap_axes=swap_axes,
         )  # fmt: skip
         migrations.migrate(database.dsn(database.default().settings))
         report = _with_progress(database.default(), source, layer, options)
@@ -111,7 +113,7 @@ def migrate() -> None:
         out.print(f"applied: {', '.join(done)}" if done else "the database is up to date")
 
 
-def _with_progress(store: Database, source: Path, layer: str, options: Options) -> Report:
+def _with_progress(store: Database, source: Path | str, layer: str, options: Options) -> Report:
     """Run an ingest under a progress bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:

@@ -49,6 +49,7 @@ class Options:
     origin: Literal["delivered", "generated"] = "delivered"
     valid_from: datetime | None = None
     mode: Mode = "replace"
+    swap_axes: bool = False
 
 
 Progress = Callable[[int, int | None], None]
@@ -130,7 +131,7 @@ def _stage(
             if recognised is None:
                 recognised = crs_rules.recognise(
                     source.crs, options.crs, batch.geometry, geographic_by_name=source.geographic_by_name,
-                    city_bbox=catalog.city.bbox, datum=options.datum,
+                    city=catalog.city, datum=options.datum, swap_axes=options.swap_axes,
                 )  # fmt: skip
             for row in _rows(catalog, layer, batch, mapping, options, recognised, tally):
                 copy.write_row(row)

@@ -43,7 +43,7 @@ def load(
         with rasterio.open(path) as source:
             recognised = crs_rules.recognise(
                 source.crs.to_wkt() if source.crs else None, options.crs, object_array([None]),
-                geographic_by_name=False, city_bbox=catalog.city.bbox,
+                geographic_by_name=False, city=catalog.city,
             )  # fmt: skip
             _check_bands(path, layer, source.count)
             counts = releases.Counts(source.width * source.height, source.width * source.height, 0)

@@ -16,11 +16,11 @@ from shikong.ingest.errors import UnknownCrs
 from shikong.ingest.readers.base import object_array
 from shikong.layers import catalog
 
-CITY = catalog.load().city.bbox
+CITY = catalog.load().city
 
 
 def _recognise(declared: str | None, shapes: Any, **options: Any) -> crs.Recognised:
-    defaults = {"stated": None, "geographic_by_name": False, "city_bbox": CITY}
+    defaults = {"stated": None, "geographic_by_name": False, "city": CITY}
     return crs.recognise(declared, sample=object_array(shapes), **(defaults | options))
 
 
