@@ -29,7 +29,7 @@ from shikong.store import migrate as migrations
 from shikong.store.database import Database
 
 
-def ingest(
+def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
     source: Annotated[str, typer.Argument(help="file or folder, or address of a feature service or PostGIS table")],
     layer: Annotated[str, typer.Option(help="the layer that it goes into: `shikong layers list`")],
     crs: Annotated[str | None, typer.Option(help="the source's CRS when it does not say it: EPSG:4527")] = None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import shapely
@@ -26,7 +27,7 @@ STORAGE = CRS.from_epsg(4490)
 
 #: Datums that PROJ would move to CGCS2000 without any shift, though the true shift is tens of metres.
 #: The second is its name in the city's `datums`, if it may stand there.
-_NEED_PARAMETERS: dict[str, tuple[str, gauss_krueger.Datum | None]] = {
+_NEED_PARAMETERS: dict[str, tuple[str, Literal["xian_1980", "beijing_1954"] | None]] = {
     "xian 1980": ("Xi'an 1980", "xian_1980"), "xian_1980": ("Xi'an 1980", "xian_1980"),
     "new beijing": ("New Beijing", None), "new_beijing": ("New Beijing", None),
     "beijing 1954": ("Beijing 1954", "beijing_1954"), "beijing_1954": ("Beijing 1954", "beijing_1954"),
@@ -78,10 +79,6 @@ class _Numbers:
     zones: tuple[int, ...]
 
     @property
-    def degrees(self) -> bool:
-        return abs(self.x) <= 180 and abs(self.y) <= 90
-
-    @property
     def eastings(self) -> str:
         return f"{self.west:,.0f}" if self.west == self.east else f"{self.west:,.0f} to {self.east:,.0f}"
 
@@ -126,7 +123,7 @@ def _find(
     if text := stated or declared:
         return _usable(_parse(text), "--crs" if stated else "the source", city)
     if numbers is not None:
-        if geographic_by_name and numbers.degrees:
+        if geographic_by_name and max(abs(numbers.x), abs(numbers.y)) <= 180:  # in either order
             return Recognised(STORAGE, "columns named longitude and latitude", "taken as CGCS2000 degrees")
         if found := _from_numbers(numbers, city):
             return found
@@ -174,15 +171,15 @@ def _usable(crs: CRS, how: str, city: City) -> Recognised:
                 )
             note = f"moved from {title} by the city's parameters ({shift.source}), accurate to {shift.accuracy:g} m"
             return Recognised(crs, how, note, shift=shift)
-    note = None
+    remark = None
     datum = crs.geodetic_crs.datum if crs.geodetic_crs else None
     if datum is not None and "2000" not in datum.name:
-        note = (
+        remark = (
             f"{datum.name} taken as CGCS2000 without shift (they agree to about a metre)"
             if "84" in datum.name
             else (f"transformed from {datum.name} by PROJ's default operation")
         )
-    return Recognised(crs, how, note)
+    return Recognised(crs, how, remark)
 
 
 def _from_numbers(numbers: _Numbers, city: City) -> Recognised | None:
@@ -208,7 +205,7 @@ def _from_numbers(numbers: _Numbers, city: City) -> Recognised | None:
 def _lies_in(found: Recognised, x: float, y: float, city: City, margin: float = 0.0) -> bool:
     lon, lat = Transformer.from_crs(found.crs, STORAGE, always_xy=True).transform(x, y)
     west, south, east, north = city.bbox
-    return west - margin <= lon <= east + margin and south - margin <= lat <= north + margin
+    return bool(west - margin <= lon <= east + margin and south - margin <= lat <= north + margin)
 
 
 def _check_axes(found: Recognised, numbers: _Numbers, city: City) -> None:

@@ -61,7 +61,7 @@ def projection(crs: CRS) -> Projection | None:
     operation = crs.coordinate_operation
     if operation is None or operation.method_code not in ("9807", "9824"):
         return None
-    values = {parameter.name: parameter.value for parameter in operation.params}
+    values = {parameter.name: float(parameter.value) for parameter in operation.params}
     zone, rest = divmod(values.get("False easting", 0.0), 1_000_000)
     if rest != 500_000 or values.get("Scale factor at natural origin", 1.0) != 1.0:
         return None

@@ -106,9 +106,8 @@ def _complete(name: str, parcel: _Parcel) -> _Parcel:
 
 def _crs(name: str, header: dict[str, str], parcels: list[_Parcel]) -> str | None:
     """The CRS that the header says, with or without the zone number as the eastings have it; None if it says none."""
-    if unit := header.get("计量单位"):
-        if unit not in ("米", "m", "M"):
-            raise UnknownCrs(f"{name}: 计量单位={unit}; coordinates in metres (米) are needed")
+    if (unit := header.get("计量单位", "米")) not in ("米", "m", "M"):
+        raise UnknownCrs(f"{name}: 计量单位={unit}; coordinates in metres (米) are needed")
     if not (said := header.get("坐标系")):
         return None
     datum = next((datum for year, datum in _DATUMS.items() if year in said), None)

@@ -90,13 +90,10 @@ def _header(rows: list[_Row], merged: list[_Range]) -> _Header:
 
     A title fills one cell, merged over the width of the table.
     """
-    top = rows[:_HEADER_WITHIN]
-    widest = max(sum(not _empty(cell) for cell in row) for row in top)
-    spread = [_spread(row, index, merged) for index, row in enumerate(top)]
-    first = next(
-        index for index, row in enumerate(spread)
-        if sum(not _empty(cell) for cell in row) * 2 > widest and len({str(cell) for cell in row if not _empty(cell)}) * 2 > widest
-    )  # fmt: skip
+    spread = [_spread(row, index, merged) for index, row in enumerate(rows[:_HEADER_WITHIN])]
+    texts = [{str(cell).strip() for cell in row if not _empty(cell)} for row in spread]
+    widest = max(map(len, texts))
+    first = next(index for index, different in enumerate(texts) if len(different) * 2 > widest)
     last = first
     for (start_row, start_column), (end_row, end_column) in merged:
         if start_row == first:

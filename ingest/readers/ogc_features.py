@@ -22,7 +22,7 @@ def speaks(address: str) -> bool:
 
 
 def protocol(address: str) -> Protocol:
-    """Pages follow the service's own `next` links. A query in the address (a filter, a bbox) goes with the first page."""
+    """Pages follow the service's own `next` links. A query in the address (a bbox) goes with the first page."""
     parts = urlsplit(address)
     items = parts.path.rstrip("/").removesuffix("/items") + "/items"
     query = "&".join(filter(None, (parts.query, f"f=json&limit={PAGE_FEATURES}")))

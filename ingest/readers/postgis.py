@@ -45,7 +45,7 @@ def open_source(address: str) -> tuple[str, FeatureSource]:
     The CRS is that of the SRID. Raises UnreadableSource and EmptySource.
     """
     dsn, fragment = urldefrag(address)
-    schema, dot, name = unquote(fragment).rpartition(".")
+    schema, _, name = unquote(fragment).rpartition(".")
     if not name:
         raise UnreadableSource("name the table at the end of the address: postgresql://host/database#schema.table")
     label = f"{schema or 'public'}.{name} @ {urlsplit(dsn).hostname or 'localhost'}"
@@ -87,7 +87,7 @@ def _table(conn: psycopg.Connection, label: str, schema: str, name: str) -> _Tab
     if len(shapes) != 1:
         raise UnreadableSource(f"{label} has {len(shapes)} geometry columns; load a view that has one")
     plain = [(column, kind) for column, kind in found if column != shapes[0]]
-    columns = [
+    columns: list[sql.Composable] = [
         sql.SQL("{}" if kind in _PLAIN_TYPES else "{}::text").format(sql.Identifier(column)) for column, kind in plain
     ]
     return _Table(schema, name, [column for column, _ in plain], columns, shapes[0])

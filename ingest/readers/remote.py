@@ -42,9 +42,12 @@ def opened(address: str, folder: Path) -> Iterator[tuple[str, FeatureSource]]:
 
 
 def _protocol(address: str) -> Protocol:
-    for module in (arcgis, wfs, ogc_features):
-        if module.speaks(address):
-            return module.protocol(address)
+    if arcgis.speaks(address):
+        return arcgis.protocol(address)
+    if wfs.speaks(address):
+        return wfs.protocol(address)
+    if ogc_features.speaks(address):
+        return ogc_features.protocol(address)
     raise UnreadableSource(
-        "this address is none of: …/collections/{id} (OGC API), …?service=WFS&typeNames={name}, …/FeatureServer/{number}"
+        "an address must be …/collections/{id} (OGC API), …?service=WFS&typeNames={name} or …/FeatureServer/{number}"
     )

@@ -42,7 +42,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".json":
         return _json_frame(path)
     layout = _layout(path)
-    rows = [batch.to_pandas() for batch in _text_batches(path, layout)]
+    rows: list[pd.DataFrame] = [batch.to_pandas() for batch in _text_batches(path, layout)]
     if not rows:
         raise EmptySource(f"{path.name} has no rows")
     return pd.concat(rows, ignore_index=True)
@@ -181,7 +181,7 @@ def _text_batches(path: Path, layout: _Layout) -> Iterator[pa.RecordBatch]:
 
 
 def _refuse_formulas(path: Path, rows: pa.RecordBatch, first_row: int) -> None:
-    """A formula's value is not in the file, and it would run on the desk of whoever exports the layer to a spreadsheet."""
+    """A formula's value is not in the file, and it would run for whoever opens the layer in a spreadsheet."""
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
         found = pc.index(pc.match_substring_regex(column, _FORMULA), value=True).as_py()
         if found >= 0:

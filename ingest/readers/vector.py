@@ -155,8 +155,8 @@ def _shapes(wkb: Any, *, closed_are_areas: bool) -> Geometries:
     return shapes
 
 
-class _RootReached(Exception):  # noqa: N818  (no error: what stands before the root element is in order)
-    pass
+class _RootReached(Exception):
+    """What stands before the root element is in order."""
 
 
 def refuse_entities(path: Path) -> None:
@@ -167,7 +167,7 @@ def refuse_entities(path: Path) -> None:
 
     def doctype(*_: object) -> None:
         raise UnsafeSource(
-            f"{path.name} has a document type with entities of its own (<!DOCTYPE>), as an XML bomb does; save it without"
+            f"{path.name} has a document type (<!DOCTYPE>), with which XML bombs are made; save it without"
         )
 
     def root(*_: object) -> None:

@@ -20,7 +20,7 @@ def speaks(address: str) -> bool:
 
 
 def protocol(address: str) -> Protocol:
-    """Pages by startIndex; a page with fewer features than asked for may still have a following one, an empty has none."""
+    """Pages by startIndex until an empty one; servers may give fewer features than asked for."""
     parts = urlsplit(address)
     given = [(key, value) for key, value in parse_qsl(parts.query)
              if key.lower() not in ("service", "version", "request", "count", "startindex")]  # fmt: skip

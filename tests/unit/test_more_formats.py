@@ -112,7 +112,7 @@ def test_a_sheet_with_title_rows_and_merged_headers_is_read(tmp_path: Path) -> N
 def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
     sheets = {"甲": [["name", "x", "y"], ["a", 1, 2]], "乙": [["name", "wkt"], ["b", "POINT (3 4)"]], "空": []}
     path = _xlsx(tmp_path / "d.xlsx", sheets)
-    with pytest.raises(UnreadableSource, match="several sheets.*--source-layer: 甲, 乙$"):
+    with pytest.raises(UnreadableSource, match=r"several sheets.*--source-layer: 甲, 乙$"):
         open_features(path, None)
     with pytest.raises(UnreadableSource, match="no sheet '丙'; it has: 甲, 乙, 空"):
         open_features(path, "丙")
