@@ -40,7 +40,8 @@ def ingest(
     suffix = path.suffix.lower()
     with database.thread_session() as conn:
         if layer.kind == "coverage":
-            _expect(suffix, raster.SUFFIXES, layer_id)
+            if not path.is_dir():
+                _expect(suffix, raster.SUFFIXES, layer_id)
             return raster.load(conn, catalog, layer, path, options, data, progress)
         if layer.kind == "cube":
             _expect(suffix, cube.SUFFIXES, layer_id)

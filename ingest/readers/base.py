@@ -60,6 +60,12 @@ def object_array(geometries: Any) -> Geometries:
     return np.asarray(geometries, dtype=object)
 
 
+def from_wkb(wkb: Any) -> Geometries:
+    """Shapes of an array of WKB, None for what is no WKB. A coordinate that is no number is left for the checks."""
+    with np.errstate(invalid="ignore"):
+        return object_array(shapely.from_wkb(wkb, on_invalid="ignore"))
+
+
 def bounded(source: FeatureSource, name: str) -> FeatureSource:
     """The same source; a shape with more than MAX_VERTICES vertices raises UnreadableSource, naming its row."""
 

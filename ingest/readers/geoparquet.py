@@ -12,10 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
-import shapely
 
 from shikong.ingest.errors import EmptySource, UnreadableSource
-from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, object_array
+from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, from_wkb
 
 SUFFIXES = (".parquet", ".geoparquet")
 
@@ -47,7 +46,7 @@ def open_source(path: Path) -> FeatureSource:
         row = 1
         for rows in file.iter_batches(batch_size=BATCH_ROWS, columns=[*fields, geometry]):
             wkb = rows.column(geometry).to_numpy(zero_copy_only=False)
-            yield Batch(row, rows.select(fields).to_pandas(), object_array(shapely.from_wkb(wkb, on_invalid="ignore")))
+            yield Batch(row, rows.select(fields).to_pandas(), from_wkb(wkb))
             row += len(rows)
 
     return FeatureSource("GeoParquet", _crs(column), fields, file.metadata.num_rows, batches)

@@ -72,7 +72,8 @@ def _numbers(column: pd.Series[Any]) -> Any:
 
 def _wkt(texts: pd.Series[Any]) -> Geometries:
     texts = texts.astype(object)
-    return object_array(shapely.from_wkt(texts.where(texts.notna(), None), on_invalid="ignore"))
+    with np.errstate(invalid="ignore"):  # a coordinate that is no number is left for the checks
+        return object_array(shapely.from_wkt(texts.where(texts.notna(), None), on_invalid="ignore"))
 
 
 def _pairs(pairs: pd.Series[Any]) -> Geometries:

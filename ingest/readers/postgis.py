@@ -11,11 +11,10 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pandas as pd
 import psycopg
-import shapely
 from psycopg import sql
 
 from shikong.ingest.errors import EmptySource, UnreadableSource
-from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, object_array
+from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, from_wkb, object_array
 
 #: Column types that come as they are; any other comes as its text.
 _PLAIN_TYPES = frozenset({"bool", "int2", "int4", "int8", "float4", "float8"})
@@ -64,7 +63,7 @@ def open_source(address: str) -> tuple[str, FeatureSource]:
                 while rows := cursor.fetchmany(BATCH_ROWS):
                     frame = pd.DataFrame([values[:-1] for values in rows], columns=table.fields, dtype=object)
                     wkb = object_array([values[-1] for values in rows])
-                    yield Batch(row, frame, object_array(shapely.from_wkb(wkb, on_invalid="ignore")))
+                    yield Batch(row, frame, from_wkb(wkb))
                     row += len(rows)
         except psycopg.Error as error:
             raise _unreadable(label, error) from error

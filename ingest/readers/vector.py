@@ -19,7 +19,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from shikong.ingest.errors import EmptySource, UnreadableSource, UnsafeSource
 from shikong.ingest.readers import archive, shapefile
-from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, Geometries, object_array
+from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, Geometries, from_wkb
 
 SUFFIXES = (
     ".gpkg", ".shp", ".zip", ".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson", ".fgb", ".gdb", ".kml", ".gml",
@@ -147,7 +147,7 @@ def _batch_rows(path: Path, total: int) -> int:
 
 
 def _shapes(wkb: Any, *, closed_are_areas: bool) -> Geometries:
-    shapes = object_array(shapely.from_wkb(wkb.to_numpy(zero_copy_only=False), on_invalid="ignore"))
+    shapes = from_wkb(wkb.to_numpy(zero_copy_only=False))
     if closed_are_areas:  # a drawing has no areas, only outlines
         closed = (shapely.get_type_id(shapes) == 1) & shapely.is_closed(shapes)
         closed &= shapely.get_num_coordinates(shapes) >= 4
