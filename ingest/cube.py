@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,23 +45,22 @@ def load(
     Raises IngestError; then the release before stays.
     """
     place = places.new(data, layer)
-    try:
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, place, ignore_errors=True)
         with _open(path) as source:
             cube, notes = _normal(layer, source, options)
             size = cube.sizes
             cells = int(np.prod([size[name] for name in ("time", "lat", "lon")]))
             extent = _write(cube, layer, options, data, place)
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        raise
-    progress(1, 1)
-    with conn.transaction():
-        origin = releases.Source(path.name, file_digest(path), "EPSG:4490", None, options.origin)
-        counts = releases.Counts(cells, cells, 0)
-        release = releases.next_release(conn, layer, origin, counts, str(place.relative_to(data)))
-        counts = replace(counts, added=1, current=1)
-        releases.finish(conn, release, counts, extent)
-        places.publish(data, layer, place)
+        progress(1, 1)
+        with conn.transaction():
+            origin = releases.Source(path.name, file_digest(path), "EPSG:4490", None, options.origin)
+            counts = releases.Counts(cells, cells, 0)
+            release = releases.next_release(conn, layer, origin, counts, str(place.relative_to(data)))
+            counts = replace(counts, added=1, current=1)
+            releases.finish(conn, release, counts, extent)
+            places.publish(data, layer, place)
+        undo.pop_all()
     form = "GRIB" if path.suffix.lower() in _GRIB else "NetCDF"
     return Report(layer.id, path.name, form, "EPSG:4490", "longitude and latitude axes", counts, release, notes)
 

@@ -53,25 +53,25 @@ def load(
     if options.datum is not None:
         raise UnknownCrs("--datum is for vector sources; a shifted raster must be georeferenced anew")
     place = places.new(data, layer)
-    try:
-        with _opened(path, place) as source:
-            recognised = _crs(path, source, options, catalog)
-            _check(path, layer, source)
-            counts = releases.Counts(source.width * source.height, source.width * source.height, 0)
-            _write(source, recognised, place, {"origin": options.origin, "layer": layer.id})
-        valid, faults, _ = cog_validate(place, quiet=True)
+    with ExitStack() as undo:
+        undo.callback(place.unlink, missing_ok=True)
+        try:
+            with _opened(path, place) as source:
+                recognised = _crs(path, source, options, catalog)
+                _check(path, layer, source)
+                counts = releases.Counts(source.width * source.height, source.width * source.height, 0)
+                _write(source, recognised, place, {"origin": options.origin, "layer": layer.id})
+            valid, faults, _ = cog_validate(place, quiet=True)
+            with rasterio.open(place) as written:
+                extent = releases.Extent(tuple(written.bounds))
+        except (RasterioError, CPLE_BaseError) as error:
+            raise UnreadableSource(f"{path.name} cannot be read as a raster: {error}") from error
         if not valid:
-            raise UnreadableSource(f"{path.name} could not be written as a COG: {'; '.join(faults)}")
-        with rasterio.open(place) as written:
-            extent = releases.Extent(tuple(written.bounds))
+            raise UnreadableSource(f"{path.name} did not become a valid COG: {'; '.join(faults)}")
         progress(1, 1)
-        return _publish(conn, layer, path, options, data, place, (recognised, counts, extent))
-    except (RasterioError, CPLE_BaseError) as error:
-        place.unlink(missing_ok=True)
-        raise UnreadableSource(f"{path.name} cannot be read as a raster: {error}") from error
-    except BaseException:
-        place.unlink(missing_ok=True)
-        raise
+        report = _publish(conn, layer, path, options, data, place, (recognised, counts, extent))
+        undo.pop_all()
+    return report
 
 
 def _publish(
@@ -106,7 +106,7 @@ def _opened(path: Path, place: Path) -> Iterator[Any]:
 
 
 def _merge(folder: Path, target: Path) -> None:
-    """Put pictures side by side. They must agree in CRS, bands and type; where they overlap, the first by name shows."""
+    """Put pictures side by side. They must be alike in CRS, bands and type; where two overlap, the first one shows."""
     pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not pictures:
         raise EmptySource(f"{folder.name} has no picture that can be loaded; known: {' '.join(SUFFIXES)}")
@@ -121,7 +121,14 @@ def _merge(folder: Path, target: Path) -> None:
                 raise UnreadableSource(
                     f"{path.name} differs from {pictures[0].name} in CRS, bands or type; make the pictures alike"
                 )
-        options = {"driver": "GTiff", "tiled": True, "compress": "DEFLATE", "bigtiff": "IF_SAFER"}
+        options = {
+            "driver": "GTiff",
+            "tiled": True,
+            "blockxsize": 512,
+            "blockysize": 512,
+            "compress": "DEFLATE",
+            "bigtiff": "IF_SAFER",
+        }
         merge(opened, dst_path=target, dst_kwds=options, mem_limit=_MERGE_MB)
 
 

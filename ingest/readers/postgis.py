@@ -12,12 +12,18 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pandas as pd
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from shikong.ingest.errors import EmptySource, UnreadableSource
 from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, from_wkb, object_array
 
 #: Column types that come as they are; any other comes as its text.
 _PLAIN_TYPES = frozenset({"bool", "int2", "int4", "int8", "float4", "float8"})
+
+_HOW = (
+    "write the address as postgresql://user@host:port/database#schema.table; in user and password write # as %23, "
+    "@ as %40, : as %3A and / as %2F"
+)
 
 _COLUMNS = """
 SELECT a.attname, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -45,9 +51,9 @@ def open_source(address: str) -> tuple[str, FeatureSource]:
     """
     dsn, fragment = urldefrag(address)
     schema, _, name = unquote(fragment).rpartition(".")
-    if not name:
-        raise UnreadableSource("name the table at the end of the address: postgresql://host/database#schema.table")
-    label = f"{schema or 'public'}.{name} @ {urlsplit(dsn).hostname or 'localhost'}"
+    if not name or set("@:/#") & set(fragment):  # a # in a password would cut the address in the wrong place
+        raise UnreadableSource(_HOW)
+    label = f"{schema or 'public'}.{name} @ {_host(dsn)}"
     try:
         with psycopg.connect(dsn, connect_timeout=10) as conn:
             table = _table(conn, label, schema or "public", name)
@@ -69,6 +75,17 @@ def open_source(address: str) -> tuple[str, FeatureSource]:
             raise _unreadable(label, error) from error
 
     return label, FeatureSource("PostGIS table", crs, table.fields, None, batches)
+
+
+def _host(dsn: str) -> str:
+    """The host of an address. libpq repeats what it cannot parse, perhaps a part of a password."""
+    try:
+        parts = {key: str(value) for key, value in conninfo_to_dict(dsn).items()}
+    except psycopg.ProgrammingError:
+        raise UnreadableSource(_HOW) from None
+    if "@" in parts.get("host", "") or not parts.get("port", "0").isdigit():
+        raise UnreadableSource(_HOW)
+    return urlsplit(dsn).hostname or "localhost"
 
 
 def _unreadable(label: str, error: psycopg.Error) -> UnreadableSource:

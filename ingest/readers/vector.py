@@ -125,9 +125,12 @@ def _in_zip(path: Path, layer: str | None) -> tuple[_Dataset, str | None]:
 
 def _choose_layer(dataset: _Dataset, layer: str | None) -> str:
     try:
-        found = [str(name) for name, geometry in pyogrio.list_layers(dataset.address) if geometry is not None]
+        layers = pyogrio.list_layers(dataset.address)
     except DataSourceError as error:
         raise UnreadableSource(f"{dataset.name} is broken or of an unknown format: {error}") from error
+    if not len(layers):
+        raise EmptySource(f"{dataset.name} has no features")
+    found = [str(name) for name, geometry in layers if geometry is not None]
     if layer is not None:
         if layer not in found:
             raise UnreadableSource(f"{dataset.name} has no layer {layer!r}; it has: {', '.join(found)}")
