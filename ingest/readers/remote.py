@@ -36,8 +36,9 @@ def opened(address: str, folder: Path) -> Iterator[tuple[str, FeatureSource]]:
         yield postgis.open_source(address)
         return
     spool = Spool.at(folder, address)
-    spool.fill(_protocol(address))
-    yield spool.name, spool.open_source()
+    protocol = _protocol(address)
+    pages = spool.fill(protocol)
+    yield spool.name, spool.open_source(protocol, pages)
     spool.remove()
 
 

@@ -25,6 +25,9 @@ from shikong.ingest.errors import EmptySource, UnreadableSource
 from shikong.ingest.readers import vector
 from shikong.ingest.readers.base import Batch, FeatureSource
 
+#: Seconds after which pages are too old to go on from: the service has other data by then.
+MAX_AGE = 24 * 3600
+
 #: Features asked for at a time, and bounds of what a service may answer.
 PAGE_FEATURES = 1_000
 MAX_PAGE_BYTES = 256 * 2**20
@@ -69,8 +72,8 @@ class Spool:
         host = parts.hostname or ""
         return cls(parent / hashlib.sha256(address.encode()).hexdigest()[:24], address, f"{'.'.join(what)} @ {host}")
 
-    def fill(self, protocol: Protocol) -> None:
-        """Fetch the pages that are not there yet. Raises UnreadableSource when the service does not give them."""
+    def fill(self, protocol: Protocol) -> int:
+        """Fetch the pages that are not there yet; gives how many there are. Raises UnreadableSource when the service does not give them."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with httpx.Client(timeout=_TIMEOUT, follow_redirects=False) as client:
 
@@ -78,14 +81,7 @@ class Spool:
                 self._refuse_other_host(address)
                 return _fetch(client, address, self.name)
 
-            state = self._state()
-            if state is None:
-                state = {
-                    "protocol": protocol.name,
-                    "suffix": protocol.suffix,
-                    "pages": 0,
-                    "next": protocol.start(fetch),
-                }
+            state = self._state() or {"pages": 0, "next": protocol.start(fetch)}
             while (address := state["next"]) is not None:
                 if state["pages"] >= MAX_PAGES:
                     raise UnreadableSource(f"{self.name} gives more than {MAX_PAGES:,} pages; ask for a part of it")
@@ -97,12 +93,12 @@ class Spool:
                     raise UnreadableSource(f"{self.name} names the same page as the next one; its paging is broken")
                 state = state | {"pages": state["pages"] + 1, "next": following}
                 _write(self.folder / "state.json", json.dumps(state).encode())
+        return int(state["pages"])
 
-    def open_source(self) -> FeatureSource:
+    def open_source(self, protocol: Protocol, pages: int) -> FeatureSource:
         """The features of all pages, a page a batch. Raises EmptySource."""
-        state = self._state() or {}
-        pages = [self._page(number, state["suffix"]) for number in range(state["pages"])]
-        sources = [source for page in pages if (source := _opened(page)) is not None]
+        files = (self._page(number, protocol.suffix) for number in range(pages))
+        sources = [source for file in files if (source := _opened(file)) is not None]
         if not sources:
             raise EmptySource(f"{self.name} has no features")
         fields = list(dict.fromkeys(name for source in sources for name in source.fields))
@@ -116,7 +112,7 @@ class Spool:
                     row += len(batch.geometry)
 
         total = None if None in totals else sum(number or 0 for number in totals)
-        return FeatureSource(state["protocol"], sources[0].crs, fields, total, batches)
+        return FeatureSource(protocol.name, sources[0].crs, fields, total, batches)
 
     def remove(self) -> None:
         """Forget the pages."""
@@ -124,7 +120,10 @@ class Spool:
 
     def _state(self) -> dict[str, Any] | None:
         file = self.folder / "state.json"
-        return json.loads(file.read_bytes()) if file.exists() else None
+        if not file.exists() or time.time() - file.stat().st_mtime > MAX_AGE:
+            return None
+        state: dict[str, Any] = json.loads(file.read_bytes())
+        return state
 
     def _page(self, number: int, suffix: str) -> Path:
         return self.folder / f"{number:06}{suffix}"

@@ -27,6 +27,12 @@ SUFFIXES = (
 )  # fmt: skip
 
 _LINES_OF_JSON = (".geojsonl", ".geojsons", ".ndjson")
+#: What may hide behind these suffixes; a file in disguise could make GDAL read other files or addresses.
+_DRIVERS = frozenset({
+    "GPKG", "ESRI Shapefile", "GeoJSON", "GeoJSONSeq", "ESRIJSON", "TopoJSON", "FlatGeobuf", "OpenFileGDB", "KML",
+    "LIBKML", "GML", "DXF", "OSM",
+})  # fmt: skip
+
 _XML = (".kml", ".gml", ".osm")
 
 #: Bytes of features that a batch may hold as they lie in the file.
@@ -52,12 +58,15 @@ def open_source(path: Path, layer: str | None) -> FeatureSource:
     # GDAL warns of shapes that it cannot build; those rows come without geometry and go to quarantine.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=__name__)
     warnings.filterwarnings("ignore", message=r"Measured \(M\) geometry types are not supported")
+    pyogrio.set_gdal_config_options({"GML_DOWNLOAD_SCHEMA": "NO"})  # a source's address is not to be asked
     dataset, layer = _dataset(path, layer)
     name = _choose_layer(dataset, layer)
     try:
         info = pyogrio.read_info(dataset.address, layer=name, encoding=dataset.encoding)
     except (DataSourceError, DataLayerError) as error:
         raise UnreadableSource(f"{dataset.name} cannot be read: {error}") from error
+    if info["driver"] not in _DRIVERS:
+        raise UnsafeSource(f"{dataset.name} is in truth a {info['driver']} file; deliver the data itself")
     total = int(info["features"])
     if total == 0:
         raise EmptySource(f"{dataset.name} has no features")

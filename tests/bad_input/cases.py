@@ -184,6 +184,16 @@ def _xml(name: str, root: str) -> Callable[[Path], Path]:
     return make
 
 
+def _disguised(folder: Path) -> Path:
+    districts().to_file(folder / "secret.gpkg")
+    (folder / "d.geojson").write_text(
+        f'<OGRVRTDataSource><OGRVRTLayer name="secret"><SrcDataSource>{folder / "secret.gpkg"}</SrcDataSource>'
+        "</OGRVRTLayer></OGRVRTDataSource>",
+        encoding="utf-8",
+    )
+    return folder / "d.geojson"
+
+
 def _text(name: str, content: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         (folder / name).write_text(content, encoding="utf-8")
@@ -251,6 +261,9 @@ CASES = [
          UnsafeSource, "<!DOCTYPE>"),
     Case("XML entity bomb in GML", _xml("d.gml", "<x>&l9;</x>"), UnsafeSource, "<!DOCTYPE>"),
     Case("XML that is none", _text("d.kml", "<kml><unclosed"), UnreadableSource, "broken or of an unknown format"),
+    Case("file in disguise that names other files", _text("d.geojson", '<OGRVRTDataSource><OGRVRTLayer name="x"><SrcDataSource>/etc/passwd.csv</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>'),
+         IngestError, "d.geojson"),
+    Case("file in disguise that names a good file", _disguised, UnsafeSource, "in truth a OGR_VRT file"),
     Case("CSV with a formula cell", _text("d.csv", f'XZQDM,XZQMC,wkt\n1,=1+1,"{_SQUARE}"\n'), UnsafeSource,
          "row 1, column XZQMC"),
     Case("CSV with a line too long", _text("d.csv", "XZQDM,XZQMC,lon,lat\n1,a,1,2,3\n"), UnreadableSource, "regular table"),

@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import time
@@ -26,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shikong.ingest.errors import EmptySource, UnreadableSource
+from shikong.ingest.errors import EmptySource, IngestError, UnreadableSource
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
 from shikong.ingest.readers import remote, spool
@@ -205,11 +206,22 @@ def test_a_broken_fetch_goes_on_where_it_stopped(
 
 def test_pages_stay_when_the_load_itself_fails(empty_store: Database, peer: Peer) -> None:
     peer.answer = _collection(peer)
-    with pytest.raises(Exception, match="--map"):
+    with pytest.raises(IngestError, match="--map"):
         _load(empty_store, f"{peer.url}/collections/districts", "heritage_sites", fields={"nothing": "x"})
     peer.asked.clear()
     assert _load(empty_store, f"{peer.url}/collections/districts").counts.stored == NUMBER
     assert peer.asked == []
+
+
+def test_old_pages_are_fetched_anew(empty_store: Database, peer: Peer) -> None:
+    peer.answer = _collection(peer)
+    with pytest.raises(IngestError, match="--map"):
+        _load(empty_store, f"{peer.url}/collections/districts", "heritage_sites", fields={"nothing": "x"})
+    (state,) = (empty_store.settings.data / "spool").rglob("state.json")
+    os.utime(state, (time.time() - 2 * spool.MAX_AGE,) * 2)
+    peer.asked.clear()
+    assert _load(empty_store, f"{peer.url}/collections/districts").counts.stored == NUMBER
+    assert len(peer.asked) == 3
 
 
 def test_passing_trouble_is_waited_out(empty_store: Database, peer: Peer) -> None:

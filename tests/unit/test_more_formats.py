@@ -109,6 +109,30 @@ def test_a_sheet_with_title_rows_and_merged_headers_is_read(tmp_path: Path) -> N
     assert shapes == [shapely.Point(115.9863, 36.4526), shapely.Point(115.98, 36.44)]
 
 
+def test_an_open_document_sheet_is_read(tmp_path: Path) -> None:
+    urn = "urn:oasis:names:tc:opendocument:xmlns"
+
+    def cell(value: Any) -> str:
+        number = isinstance(value, float)
+        kind = f'office:value-type="float" office:value="{value}"' if number else 'office:value-type="string"'
+        return f"<table:table-cell {kind}><text:p>{value}</text:p></table:table-cell>"
+
+    rows = [["名称", "经度", "纬度"], ["光岳楼", 115.9863, 36.4526]]
+    lines = "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
+    with ZipFile(tmp_path / "d.ods", "w") as book:
+        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        book.writestr(
+            "META-INF/manifest.xml",
+            f'<manifest:manifest xmlns:manifest="{urn}:manifest:1.0"><manifest:file-entry manifest:full-path="/" manifest:media-type="application/vnd.oasis.opendocument.spreadsheet"/></manifest:manifest>',
+        )
+        book.writestr(
+            "content.xml",
+            f'<office:document-content xmlns:office="{urn}:office:1.0" xmlns:table="{urn}:table:1.0" xmlns:text="{urn}:text:1.0"><office:body><office:spreadsheet><table:table table:name="表">{lines}</table:table></office:spreadsheet></office:body></office:document-content>',
+        )
+    frame, shapes = _rows(open_features(tmp_path / "d.ods", None))
+    assert (frame["名称"].tolist(), shapes) == (["光岳楼"], [shapely.Point(115.9863, 36.4526)])
+
+
 def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
     sheets = {"甲": [["name", "x", "y"], ["a", 1, 2]], "乙": [["name", "wkt"], ["b", "POINT (3 4)"]], "空": []}
     path = _xlsx(tmp_path / "d.xlsx", sheets)
