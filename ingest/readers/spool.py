@@ -73,7 +73,7 @@ class Spool:
         return cls(parent / hashlib.sha256(address.encode()).hexdigest()[:24], address, f"{'.'.join(what)} @ {host}")
 
     def fill(self, protocol: Protocol) -> int:
-        """Fetch the pages that are not there yet; gives how many there are. Raises UnreadableSource when the service does not give them."""
+        """Fetch the pages that are not there yet; gives how many there are. Raises UnreadableSource when it cannot."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with httpx.Client(timeout=_TIMEOUT, follow_redirects=False) as client:
 
