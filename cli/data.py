@@ -28,8 +28,8 @@ from shikong.store import migrate as migrations
 from shikong.store.database import Database
 
 
-def ingest(
-    source: Annotated[Path, typer.Argument(help="file or file geodatabase to load")],
+def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
+    source: Annotated[str, typer.Argument(help="file or folder, or address of a feature service or PostGIS table")],
     layer: Annotated[str, typer.Option(help="the layer that it goes into: `shikong layers list`")],
     crs: Annotated[str | None, typer.Option(help="the source's CRS when it does not say it: EPSG:4527")] = None,
     datum: Annotated[str | None, typer.Option(help="gcj02: coordinates carry the shift of Chinese web maps")] = None,
@@ -37,10 +37,9 @@ def ingest(
     map: Annotated[list[str] | None, typer.Option(help="field=COLUMN, when names differ")] = None,
     valid_from: Annotated[
         str | None,
-        typer.Option(
-            help="since when the rows hold: 2024-12-31, or `file-name` or `file-date` for the file's own date"
-        ),
+        typer.Option(help="since when the rows hold: 2024-12-31, or `file-name` or `file-date` for the file's date"),
     ] = None,
+    swap_axes: Annotated[bool, typer.Option("--swap-axes", help="the source has y (latitude) before x")] = False,
     update: Annotated[bool, typer.Option("--update", help="add and change only; end nothing")] = False,
 ) -> None:
     """Load a source into a layer: read, check, publish at once, and report every row."""
@@ -48,6 +47,7 @@ def ingest(
         options = Options(
             crs=crs, datum=datum, source_layer=source_layer, fields=_pairs(map or []),
             valid_from=_moment(valid_from, source), mode="update" if update else "replace",
+            swap_axes=swap_axes,
         )  # fmt: skip
         migrations.migrate(database.dsn(database.default().settings))
         report = _with_progress(database.default(), source, layer, options)
@@ -86,7 +86,7 @@ def migrate() -> None:
         out.print(f"applied: {', '.join(done)}" if done else "the database is up to date")
 
 
-def _with_progress(store: Database, source: Path, layer: str, options: Options) -> Report:
+def _with_progress(store: Database, source: Path | str, layer: str, options: Options) -> Report:
     """Run an ingest under a progress bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
@@ -105,15 +105,15 @@ def _pairs(texts: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _moment(text: str | None, source: Path) -> datetime | None:
+def _moment(text: str | None, source: str) -> datetime | None:
     """The time that --valid-from means, in the city's time zone where it gives none."""
     if text is None:
         return None
     zone = ZoneInfo(catalog.default().city.timezone)
     if text == "file-date":
-        return datetime.combine(datetime.fromtimestamp(source.stat().st_mtime, zone), time(), zone)
+        return datetime.combine(datetime.fromtimestamp(Path(source).stat().st_mtime, zone), time(), zone)
     if text == "file-name":
-        text = _date_in(source.name)
+        text = _date_in(Path(source).name)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -31,6 +31,14 @@ class UnknownCrs(IngestError):
     """The source does not say its coordinate reference system, or says one that cannot be used."""
 
 
+class UnsafeSource(IngestError):
+    """The source is made in a way that could harm the service or its users; nothing of it is read."""
+
+
+class WrongAxes(UnknownCrs):
+    """Eastings and northings (or longitudes and latitudes) of the source are swapped."""
+
+
 class QualityStop(IngestError):
     """The checks refuse the whole load. `report` says what they found."""
 

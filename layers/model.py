@@ -189,6 +189,23 @@ class CodeList(Declared):
     codes: dict[str, Code]
 
 
+class DatumShift(Declared):
+    """Seven parameters from an older datum to CGCS2000, as the city's survey office has determined them."""
+
+    method: Literal["position_vector", "coordinate_frame"] = Field(
+        description="sense of the rotations; the same numbers mean something else in the other"
+    )
+    x: float = Field(description="shift of the origin, m")
+    y: float
+    z: float
+    rx: float = Field(description="rotation, arc seconds")
+    ry: float
+    rz: float
+    scale: float = Field(description="difference of scale, ppm")
+    accuracy: float = Field(gt=0, description="accuracy of the result, m")
+    source: str = Field(description="who determined the parameters and when")
+
+
 class City(Declared):
     """The facts about the city that everything else shares (layers/city.yml)."""
 
@@ -201,3 +218,6 @@ class City(Declared):
     crs: tuple[int, ...] = Field(description="EPSG codes served besides CRS84")
     publisher: Text
     contact: str
+    datums: dict[Literal["xian_1980", "beijing_1954"], DatumShift] = Field(
+        default_factory=dict, description="parameters to CGCS2000; sources on a datum without them are refused"
+    )
