@@ -21,15 +21,16 @@ from shikong.cli.console import clear_errors, err, out
 from shikong.ingest.errors import IngestError
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest as run_ingest
+from shikong.ingest.jobs import loads
 from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.samples import city
-from shikong.store import database
+from shikong.store import database, locks
 from shikong.store import migrate as migrations
 from shikong.store.database import Database
 
 
-def ingest(
+def ingest(  # noqa: PLR0913, PLR0917 - the options of a command
     source: Annotated[Path, typer.Argument(help="file or file geodatabase to load")],
     layer: Annotated[str, typer.Option(help="the layer that it goes into: `shikong layers list`")],
     crs: Annotated[str | None, typer.Option(help="the source's CRS when it does not say it: EPSG:4527")] = None,
@@ -38,6 +39,7 @@ def ingest(
     map: Annotated[list[str] | None, typer.Option(help="field=COLUMN, when names differ")] = None,
     valid_from: Annotated[str | None, typer.Option(help="since when the rows hold: 2024-12-31")] = None,
     update: Annotated[bool, typer.Option("--update", help="add and change only; end nothing")] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="leave it to a worker and print the job's number")] = False,
 ) -> None:
     """Load a source into a layer: read, check, publish at once, and report every row."""
     with clear_errors():
@@ -45,8 +47,15 @@ def ingest(
             crs=crs, datum=datum, source_layer=source_layer, fields=_pairs(map or []),
             valid_from=_moment(valid_from), mode="update" if update else "replace",
         )  # fmt: skip
-        migrations.migrate(database.dsn(database.default().settings))
-        report = _with_progress(database.default(), source, layer, options)
+        store = database.default()
+        migrations.migrate(database.dsn(store.settings))
+        if queue:
+            layer = catalog.default().layer(layer).id
+            out.print(f"job {loads.defer(store, source, layer, options)}: see `shikong jobs`")
+            return
+        if locks.is_loading(store, layer):
+            err.print(f"[dim]  another load of {layer} is under way; this one waits for it[/]")
+        report = _with_progress(store, source, layer, options)
         report.print(out)
 
 

@@ -24,3 +24,7 @@ class WrongGeometry(IngestError):
 
 class UnknownCrs(IngestError):
     """The source does not say its coordinate reference system, or says one that cannot be used."""
+
+
+class SourceAway(IngestError):
+    """The server that has the source does not answer; the same command may succeed later."""

@@ -14,13 +14,14 @@ from shikong.ingest.readers import table, vector
 from shikong.ingest.readers.base import FeatureSource
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
+from shikong.store import locks
 from shikong.store.database import Database
 
 
 def ingest(
     database: Database, catalog: Catalog, path: Path, layer_id: str, options: Options, progress: Progress
 ) -> Report:
-    """Load a source into a layer and publish it.
+    """Load a source into a layer and publish it. A load of the same layer that is under way is waited for.
 
     Raises UnknownLayer, IngestError; then what was published before stays.
     """
@@ -31,7 +32,7 @@ def ingest(
         raise UnreadableSource(f"{path.name} is an empty file")
     data = database.settings.data
     suffix = path.suffix.lower()
-    with database.thread_session() as conn:
+    with database.thread_session() as conn, locks.loading(conn, layer.id):
         if layer.kind == "coverage":
             _expect(suffix, raster.SUFFIXES, layer_id)
             return raster.load(conn, catalog, layer, path, options, data, progress)

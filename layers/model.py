@@ -9,9 +9,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from croniter import croniter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
@@ -100,6 +102,56 @@ class AccessDecl(Declared):
     write: Identifier
 
 
+def _cron(text: str) -> str:
+    if len(text.split()) != 5 or not croniter.is_valid(text):
+        raise ValueError(f"{text!r} is no cron expression: minute hour day month weekday, such as `0 3 * * *`")
+    return text
+
+
+def _below_data(text: str) -> str:
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError(f"{text!r} must be a path below the data folder, such as inbox/parcels")
+    return text
+
+
+def _single_file(text: str) -> str:
+    if "/" in text or "." not in text or text.lower().endswith(".shp"):
+        raise ValueError(f"{text!r} must name single files, such as *.zip or *.gpkg; a shapefile comes zipped")
+    return text
+
+
+class SourceDecl(Declared):
+    """Where deliveries come from by themselves: an address that is asked at set times, or a folder that is watched.
+
+    The other keys say of each delivery what `shikong ingest` would be told of a file.
+    """
+
+    url: str | None = Field(None, description="address of a file; needs `schedule`")
+    schedule: Annotated[str, AfterValidator(_cron)] | None = Field(
+        None, description="cron expression in the city's time zone: minute hour day month weekday"
+    )
+    folder: Annotated[str, AfterValidator(_below_data)] | None = Field(
+        None, description="folder below the data folder that is watched; needs `pattern`"
+    )
+    pattern: Annotated[str, AfterValidator(_single_file)] | None = Field(
+        None, description="names of the files that are taken, for example *.zip"
+    )
+    crs: str | None = Field(None, description="the CRS of sources that do not say theirs, for example EPSG:4527")
+    datum: Literal["gcj02"] | None = Field(None, description="coordinates carry the shift of Chinese web maps")
+    source_layer: str | None = Field(None, description="the layer inside the source, when it has several")
+    fields: dict[Identifier, str] = Field(default_factory=dict, description="field: column, when names differ")
+    update: bool = Field(False, description="a delivery adds and changes only; it ends nothing")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.url is None) == (self.folder is None):
+            raise ValueError("give either `url` and `schedule`, or `folder` and `pattern`")
+        if (self.url is None) != (self.schedule is None) or (self.folder is None) != (self.pattern is None):
+            raise ValueError("`url` needs `schedule`, and `folder` needs `pattern`")
+        return self
+
+
 class ParameterDecl(Declared):
     """One observed property of an observations layer, or one variable of a coverage or cube."""
 
@@ -127,6 +179,7 @@ class Layer(Declared):
     tiles: TilesDecl | None = None
     style: StyleDecl | None = None
     access: AccessDecl
+    source: SourceDecl | None = Field(None, description="where deliveries come from by themselves")
 
     @model_validator(mode="after")
     def _kind_has_its_parts(self) -> Self:
@@ -138,6 +191,8 @@ class Layer(Declared):
             raise ValueError("`parameters` are needed by kind observations, coverage and cube, and only there")
         if (self.kind == "observations") != bool(self.stations):
             raise ValueError("`stations` is needed by kind observations, and only there")
+        if self.kind == "records" and self.source:
+            raise ValueError("kind records is made from the other layers and has no `source`")
         return self
 
     def _check_features(self) -> None:
