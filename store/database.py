@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -177,7 +177,8 @@ class Database:
     def cancel_threads(self) -> None:
         """Stop the statements that threads are running now; each raises QueryTooSlow where it runs."""
         for conn in self._in_threads.copy():
-            conn.cancel_safe(timeout=5)
+            with suppress(psycopg.OperationalError):  # a connection that has broken runs nothing
+                conn.cancel_safe(timeout=5)
 
 
 @cache
