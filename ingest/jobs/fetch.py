@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 import httpx
 
@@ -34,8 +33,11 @@ def fetched(url: str, folder: Path) -> Iterator[Path]:
 
     Raises SourceAway when the server does not answer or says that it cannot now, UnreadableSource when it refuses.
     """
-    name = PurePosixPath(unquote(urlsplit(url).path)).name
     shown = without_secrets(url)
+    try:
+        name = PurePosixPath(httpx.URL(url).path).name
+    except httpx.InvalidURL as error:
+        raise UnreadableSource(f"{shown} is no address: {error}") from error
     if not PurePosixPath(name).suffix:
         raise UnreadableSource(f"{shown} does not end in the name of a file, such as parcels.zip")
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,10 +45,10 @@ def fetched(url: str, folder: Path) -> Iterator[Path]:
         path = Path(place) / name
         try:
             _download(url, path, shown)
-        except httpx.TransportError as error:
-            raise SourceAway(f"{shown} does not answer ({type(error).__name__}); try again later") from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+        except (httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
             raise UnreadableSource(f"{shown} is no address of a file over http or https") from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise SourceAway(f"{shown} does not answer ({type(error).__name__}); try again later") from error
         yield path
 
 
