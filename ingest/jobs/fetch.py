@@ -37,7 +37,7 @@ def fetched(url: str, folder: Path) -> Iterator[Path]:
     try:
         name = PurePosixPath(httpx.URL(url).path).name
     except httpx.InvalidURL as error:
-        raise UnreadableSource(f"{shown} is no address: {error}") from error
+        raise UnreadableSource(f"{shown} is no address that can be read; correct `source.url` of the layer") from error
     if not PurePosixPath(name).suffix:
         raise UnreadableSource(f"{shown} does not end in the name of a file, such as parcels.zip")
     folder.mkdir(parents=True, exist_ok=True)

@@ -167,7 +167,7 @@ class Loads:
             else:
                 final = Backoff().get_retry_decision(exception=error, job=context.job) is None
             if final:
-                folders.put_away(path, "failed", job, orjson.dumps({"error": told(error)}))
+                folders.put_away(path, "failed", job, orjson.dumps({"error": told(error, path.parent)}))
             raise
 
     def _take(self, source: Path, job: int, layer: str, database: Database, progress: Progress) -> str:
@@ -213,7 +213,8 @@ class Loads:
         elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             error = DiskFull(f"no room is left below {self._store.settings.data}; free some, then load again")
         with suppress(DatabaseAway):  # then there is nowhere to tell it
-            await asyncio.to_thread(jobs.note, self._store, job, "stopped", 0, None, told(error))
+            place = Path(str(context.job.task_kwargs.get("source", self._store.settings.data / "incoming"))).parent
+            await asyncio.to_thread(jobs.note, self._store, job, "stopped", 0, None, told(error, place))
         raise error
 
     def _begun(self, job: int, work: Work, database: Database, track: _Track) -> tuple[int, int | None, str]:
@@ -234,12 +235,12 @@ _RELEASE_OF = sql.SQL(
 )
 
 
-def told(error: BaseException) -> str:
-    """What people are told of an error, without secrets and without a trace."""
+def told(error: BaseException, place: Path) -> str:
+    """What people are told of an error: no secrets, no trace, and not where on the server (`place`) a file lies."""
     if isinstance(error, JobAborted):
         return "stopped before it was published; nothing has changed"
     if isinstance(error, IngestError | StoreError | UnknownLayer):
-        return fetch.without_secrets(str(error))
+        return fetch.without_secrets(str(error)).replace(f"{place}/", "")
     return f"a defect of the service stopped the load ({type(error).__name__}); the worker's log has the details"
 
 
