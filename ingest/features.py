@@ -26,8 +26,8 @@ from shikong.ingest.readers.base import Batch, FeatureSource
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import releases, tables
-from shikong.store.releases import Mode
+from shikong.store import content, publish, releases, tables
+from shikong.store.publish import Mode
 
 _COPY_TYPES = {
     "string": "text", "integer": "int8", "number": "float8", "boolean": "bool", "date": "date",
@@ -79,26 +79,29 @@ def load(
     progress: called with rows done and rows in all (None when unknown).
     Raises IngestError, and then nothing has changed.
     """
-    if layer.versioned and options.valid_from is None and not _has_column(layer, source, options, "valid_from"):
+    mapping = conversion.map_fields(layer, source.fields, options.fields)
+    snapshot_of = None if "valid_from" in mapping.columns else options.valid_from
+    if layer.versioned and "valid_from" not in mapping.columns and snapshot_of is None:
         raise IngestError(
             f"{layer.id} keeps versions along valid time: say from when these rows hold, with --valid-from 2024-12-31"
         )
-    mapping = conversion.map_fields(layer, source.fields, options.fields)
     tally = _Tally()
     with conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
+        releases.lock(conn, layer)
         tables.ensure(conn, layer)
-        releases.create_staging(conn, layer)
+        publish.create_staging(conn, layer)
         recognised = _stage(conn, catalog, layer, source, mapping, options, tally, progress)
         stored = tally.read - len({rejection.source_row for rejection in tally.rejections})
         stored -= _reject_duplicate_keys(conn, layer, tally)
         if stored == 0:
             raise IngestError(f"no row of {path.name} can be stored: {_reasons(tally.rejections)}")
         counts = releases.Counts(tally.read, stored, tally.read - stored)
-        origin = releases.Source(path.name, file_digest(path), recognised.name, recognised.note, options.origin)
+        origin = releases.Source(path.name, file_digest(path), recognised.name, recognised.note, options.origin,
+                                 valid_from=snapshot_of)  # fmt: skip
         release = releases.next_release(conn, layer, origin, counts)
         _quarantine(conn, layer, release, tally)
-        done = releases.publish_features(conn, layer, release, options.mode)
+        done = publish.publish_features(conn, layer, release, options.mode, snapshot_of)
         counts = replace(done, read=tally.read, stored=stored, quarantined=tally.read - stored)
         releases.finish(conn, release, counts, releases.extent_of(conn, layer))
     conn.execute(sql.SQL("ANALYZE {}").format(tables.table(layer)))
@@ -108,24 +111,19 @@ def load(
     )  # fmt: skip
 
 
-def _has_column(layer: Layer, source: FeatureSource, options: Options, name: str) -> bool:
-    return name in conversion.map_fields(layer, source.fields, options.fields).columns
-
-
 def _stage(
     conn: Connection[Any], catalog: Catalog, layer: Layer, source: FeatureSource, mapping: Mapping, options: Options,
     tally: _Tally, progress: Progress,
 ) -> crs_rules.Recognised:  # fmt: skip
     """Copy every good row into staging; the CRS is recognised on the first batch."""
     recognised: crs_rules.Recognised | None = None
-    columns = tables.row_columns(layer)
     types = [_COPY_TYPES[decl.type] for decl in layer.fields.values()] + ["text"]
     types += ["timestamptz", "timestamptz"] if layer.versioned else []
-    statement = sql.SQL("COPY {} (_source_row, {}) FROM STDIN (FORMAT BINARY)").format(
-        releases.staging_table(layer), sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        publish.staging_table(layer), sql.SQL(", ").join(map(sql.Identifier, publish.staging_columns(layer)))
     )
     with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(["int8", *types, "bytea"])
+        copy.set_types(["int8", "uuid", *types, "bytea"])
         for batch in source.batches():
             if recognised is None:
                 recognised = crs_rules.recognise(
@@ -165,8 +163,9 @@ def _rows(
     values["geom"] = wkb
     _give_keys(layer, values, wkb, keep, tally)
     kept = np.flatnonzero(keep)
-    lists = [values[name][kept].tolist() for name in tables.row_columns(layer)]
-    return zip((kept + batch.first_row).tolist(), *lists, strict=True)
+    lists = {name: values[name][kept].tolist() for name in tables.row_columns(layer)}
+    digests = content.digests(layer, lists, lists["geom"])
+    return zip((kept + batch.first_row).tolist(), digests, *lists.values(), strict=True)
 
 
 def _give_keys(layer: Layer, values: dict[str, Any], wkb: Any, keep: Any, tally: _Tally) -> None:
@@ -200,7 +199,7 @@ def _reject_duplicate_keys(conn: Connection[Any], layer: Layer, tally: _Tally) -
             " DELETE FROM {staged} AS s USING ranked WHERE s.ctid = ranked.ctid AND ranked.nth > 1"
             " RETURNING s._source_row, s.{key},"
             " to_jsonb(s) - 'geom' || jsonb_build_object('geometry', st_astext(s.geom))"
-        ).format(sql.SQL(", ").join(key), staged=releases.staging_table(layer), key=key[0])
+        ).format(sql.SQL(", ").join(key), staged=publish.staging_table(layer), key=key[0])
     ).fetchall()
     for row, value, record in found:
         rejection = Rejection(row, "unique", layer.key_field, value)

@@ -25,7 +25,7 @@ _STATE = """
     SELECT xzqdm, dlbm, bsm, tbmj FROM {table} WHERE valid_from <= {t} AND (valid_to IS NULL OR valid_to > {t})
     UNION ALL
     SELECT xzqdm, dlbm, bsm, tbmj FROM {history}
-    WHERE recorded_to IS NULL AND valid_from <= {t} AND (valid_to IS NULL OR valid_to > {t})
+    WHERE _superseded IS NULL AND valid_from <= {t} AND (valid_to IS NULL OR valid_to > {t})
 """
 
 _BY_CLASS = f"""

@@ -2,7 +2,8 @@
 
 Columns go out plain and are put together in Python (measured: json_build_object in SQL takes
 three times as long), geometry goes out as GeoJSON text, and pages follow a key, never an offset,
-so that page 10,000 costs what page 1 costs.
+so that page 10,000 costs what page 1 costs. The text of a statement depends on which parts a question
+has and not on their values, and is kept: putting it together takes longer than a small page.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -21,7 +23,7 @@ from psycopg import sql
 from shikong.layers.model import Layer
 from shikong.providers.crs import DEFAULT, Box, ServedCrs
 from shikong.providers.errors import BadParameter
-from shikong.store import tables
+from shikong.store import as_of, tables
 
 Value = str | int | float | bool | datetime | None
 
@@ -52,12 +54,14 @@ class Items:
     """A question for a page of features.
 
     bbox: west, south, east, north in EPSG:4490. filters: field and value that it must equal.
+    period: when the features hold. known_at: what the service knew at that time, and not what it knows now.
     cursor: the sort values and row number of the last feature of the page before.
     """
 
     limit: int
     bbox: Box | None = None
     period: Period | None = None
+    known_at: datetime | None = None
     filters: tuple[tuple[str, Value], ...] = ()
     sort: tuple[Sort, ...] = ()
     cursor: tuple[Value, ...] | None = None
@@ -69,14 +73,33 @@ class Items:
     @property
     def plain(self) -> bool:
         """Whether it asks for all that holds now, so that the count is known beforehand."""
-        return self.bbox is None and self.period is None and not self.filters
+        return self.bbox is None and self.period is None and self.known_at is None and not self.filters
+
+    @property
+    def shape(self) -> Items:
+        """The same question with its values blanked: all that its SQL depends on."""
+        return replace(
+            self,
+            limit=0,
+            offset=0,
+            bbox=_ANY_BOX if self.bbox else None,
+            period=_ANY_PERIOD if self.period else None,
+            known_at=_ANY_TIME if self.known_at else None,
+            filters=tuple((name, None) for name, _ in self.filters),
+            cursor=None if self.cursor is None else tuple(None if value is None else 0 for value in self.cursor),
+        )
+
+
+_ANY_BOX: Box = (0.0, 0.0, 0.0, 0.0)
+_ANY_PERIOD = Period(None, None)
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Statement:
     """SQL with its parameters, and what its columns are."""
 
-    query: sql.Composed
+    query: bytes
     params: dict[str, Any]
     properties: tuple[str, ...]
     tail: int = field(default=0)
@@ -92,21 +115,27 @@ def page(layer: Layer, question: Items) -> Statement:
 
     It asks for one row more than the limit, which tells whether there is a next page.
     """
-    names = question.properties if question.properties is not None else property_names(layer)
-    where, params = _conditions(layer, question)
-    order = [*question.sort, Sort("_row")]
-    by_blocks = question.bbox is not None and not question.sort and not _past(layer, question.period)
-    if question.cursor is not None and not by_blocks:
-        where.append(_after(layer, order, question.cursor, params))
-    params |= {"limit": question.limit + 1, "offset": question.offset}
-    if by_blocks:
-        params["after"] = question.cursor[-1] if question.cursor else 0
+    query, names, tail = _page_text(layer, question.shape)
+    params = _values(question) | {"limit": question.limit + 1, "offset": question.offset}
+    params["after"] = question.cursor[-1] if question.cursor else 0
+    return Statement(query, params, names, tail)
+
+
+@lru_cache(maxsize=1024)
+def _page_text(layer: Layer, shape: Items) -> tuple[bytes, tuple[str, ...], int]:
+    """The text of a page's query, the properties in it and how many values the cursor takes."""
+    names = shape.properties if shape.properties is not None else property_names(layer)
+    where = _conditions(layer, shape)
+    order = [*shape.sort, Sort("_row")]
+    by_blocks = shape.bbox is not None and not shape.sort and not _past(layer, shape)
+    if shape.cursor is not None and not by_blocks:
+        where.append(_after(layer, order, shape.cursor))
     cursor_columns = [sort.field for sort in order]
     inner = list(dict.fromkeys([layer.key_field, *names, *cursor_columns]))
     geometry: sql.Composable = sql.SQL("NULL")
-    if question.geometry:
+    if shape.geometry:
         inner.append("geom")
-        geometry = _geojson(question.crs)
+        geometry = _geojson(shape.crs)
     query = sql.SQL(_PAGE_BY_BLOCKS if by_blocks else _PAGE).format(
         blocks=tables.blocks(layer),
         box=_BOX,
@@ -115,11 +144,11 @@ def page(layer: Layer, question: Items) -> Statement:
         geometry=geometry,
         names=_list([*names, *cursor_columns]),
         inner=_list(inner),
-        source=_source(layer, question.period),
+        source=_source(layer, shape),
         where=sql.SQL(" AND ").join(where) if where else sql.SQL("true"),
         order=sql.SQL(", ").join(_order(sort) for sort in order),
     )
-    return Statement(query, params, tuple(names), len(cursor_columns))
+    return query.as_bytes(None), tuple(names), len(cursor_columns)
 
 
 _PAGE = """
@@ -146,30 +175,35 @@ _PAGE_BY_BLOCKS = """
 """
 
 
-def one(layer: Layer, key: str, period: Period | None, crs: ServedCrs) -> Statement:
-    """SQL for the feature with this id: id, geometry, properties."""
-    names = property_names(layer)
-    question = Items(limit=1, period=period)
-    where, params = _conditions(layer, question)
-    where.append(sql.SQL("{} = %(key)s").format(sql.Identifier(layer.key_field)))
+def one(layer: Layer, key: str, question: Items) -> Statement:
+    """SQL for the feature with this id: id, geometry, properties.
+
+    Of the question count its period, what was known when, and its CRS.
+    """
+    return Statement(_one_text(layer, question.shape), _values(question) | {"key": key}, property_names(layer))
+
+
+@lru_cache(maxsize=256)
+def _one_text(layer: Layer, shape: Items) -> bytes:
+    key = sql.Identifier(layer.key_field)
     query = sql.SQL("SELECT {key}, {geometry}, {names} FROM {source} AS s WHERE {where} LIMIT 1").format(
-        key=sql.Identifier(layer.key_field),
-        geometry=_geojson(crs),
-        names=_list(names),
-        source=_source(layer, period),
-        where=sql.SQL(" AND ").join(where),
+        key=key,
+        geometry=_geojson(shape.crs),
+        names=_list(property_names(layer)),
+        source=_source(layer, shape),
+        where=sql.SQL(" AND ").join([*_conditions(layer, shape), sql.SQL("{} = %(key)s").format(key)]),
     )
-    return Statement(query, params | {"key": key}, names)
+    return query.as_bytes(None)
 
 
 def count(layer: Layer, question: Items) -> Statement:
     """SQL for the number of features that match."""
-    where, params = _conditions(layer, question)
+    where = _conditions(layer, question)
     query = sql.SQL("SELECT count(*) FROM {source} AS s WHERE {where}").format(
-        source=_source(layer, question.period),
+        source=_source(layer, question),
         where=sql.SQL(" AND ").join(where) if where else sql.SQL("true"),
     )
-    return Statement(query, params, ())
+    return Statement(query.as_bytes(None), _values(question), ())
 
 
 def feature(statement: Statement, row: tuple[Any, ...]) -> dict[str, Any]:
@@ -212,43 +246,57 @@ def _order(sort: Sort) -> sql.Composable:
     return sql.Identifier(sort.field) + (sql.SQL("") if sort.field == "_row" else direction)
 
 
-def _past(layer: Layer, period: Period | None) -> bool:
-    """Whether a question reaches beyond what holds now."""
-    return layer.versioned and period is not None
+def _past(layer: Layer, question: Items) -> bool:
+    """Whether a question reaches beyond what is known to hold now."""
+    return question.known_at is not None or (layer.versioned and question.period is not None)
 
 
-def _source(layer: Layer, period: Period | None) -> sql.Composable:
-    """The rows to choose from: today's, and what has ended only where the past is asked for."""
-    if not _past(layer, period):
+def _source(layer: Layer, question: Items) -> sql.Composable:
+    """The rows to choose from: today's, and what has ended or was superseded only where the past is asked for."""
+    if question.known_at is not None:
+        return as_of.known(layer, as_of.release_at(layer, sql.SQL("%(known_at)s")))
+    if not _past(layer, question):
         return tables.table(layer)
     columns = _list(["_row", *tables.row_columns(layer)])
     return sql.SQL(
-        "(SELECT {columns} FROM {table} UNION ALL SELECT {columns} FROM {history} WHERE recorded_to IS NULL)"
+        "(SELECT {columns} FROM {table} UNION ALL SELECT {columns} FROM {history} WHERE _superseded IS NULL)"
     ).format(columns=columns, table=tables.table(layer), history=tables.history(layer))
 
 
-def _conditions(layer: Layer, question: Items) -> tuple[list[sql.Composable], dict[str, Any]]:
-    where: list[sql.Composable] = []
+def _values(question: Items) -> dict[str, Any]:
+    """The values that a statement's placeholders stand for."""
     params: dict[str, Any] = {}
     if question.bbox is not None:
+        params["west"], params["south"], params["east"], params["north"] = question.bbox
+    if question.period is not None:
+        params |= {"t0": question.period.start, "t1": question.period.end}
+    if question.known_at is not None:
+        params["known_at"] = question.known_at
+    for number, (_, value) in enumerate(question.filters):
+        params[f"filter{number}"] = value
+    for number, value in enumerate(question.cursor or ()):
+        params[f"after{number}"] = value
+    return params
+
+
+def _conditions(layer: Layer, shape: Items) -> list[sql.Composable]:
+    where: list[sql.Composable] = []
+    if shape.bbox is not None:
         # The middle term spares the exact test for shapes whose box lies wholly inside.
         where.append(sql.SQL("geom && {box} AND (geom @ {box} OR st_intersects(geom, {box}))").format(box=_BOX))
-        params |= dict(zip(("west", "south", "east", "north"), question.bbox, strict=True))
-    where += _time_conditions(layer, question.period, params)
-    for number, (name, value) in enumerate(question.filters):
+    where += _time_conditions(layer, shape.period)
+    for number, (name, _) in enumerate(shape.filters):
         where.append(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(f"filter{number}")))
-        params[f"filter{number}"] = value
-    return where, params
+    return where
 
 
 _BOX = sql.SQL("st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s, {})").format(sql.Literal(tables.SRID))
 
 
-def _time_conditions(layer: Layer, period: Period | None, params: dict[str, Any]) -> list[sql.Composable]:
+def _time_conditions(layer: Layer, period: Period | None) -> list[sql.Composable]:
     if layer.versioned:
         if period is None:
             return [sql.SQL("valid_from <= now() AND (valid_to IS NULL OR valid_to > now())")]
-        params |= {"t0": period.start, "t1": period.end}
         # A version that ends at an instant has given way to the one that starts there.
         return [
             sql.SQL("(%(t1)s::timestamptz IS NULL OR valid_from <= %(t1)s)"),
@@ -256,7 +304,6 @@ def _time_conditions(layer: Layer, period: Period | None, params: dict[str, Any]
         ]
     if layer.time is None or layer.time.start is None or period is None:
         return []
-    params |= {"t0": period.start, "t1": period.end}
     start, end = sql.Identifier(layer.time.start), sql.Identifier(layer.time.end or layer.time.start)
     return [
         sql.SQL("(%(t1)s::timestamptz IS NULL OR {} <= %(t1)s)").format(start),
@@ -264,18 +311,17 @@ def _time_conditions(layer: Layer, period: Period | None, params: dict[str, Any]
     ]
 
 
-def _after(layer: Layer, order: list[Sort], values: tuple[Value, ...], params: dict[str, Any]) -> sql.Composable:
+def _after(layer: Layer, order: list[Sort], values: tuple[Value, ...]) -> sql.Composable:
     """Rows that sort after the cursor. Missing values sort last in both directions."""
     alternatives: list[sql.Composable] = []
     equal: list[sql.Composable] = []
     for number, (sort, value) in enumerate(zip(order, values, strict=True)):
-        column, name = sql.Identifier(sort.field), f"after{number}"
+        column = sql.Identifier(sort.field)
         if value is None:
             equal.append(sql.SQL("{} IS NULL").format(column))
             continue
         kind = "bigint" if sort.field == "_row" else _sql_type(layer, sort.field)
-        params[name] = value
-        bound = sql.SQL("{}::{}").format(sql.Placeholder(name), sql.SQL(kind))
+        bound = sql.SQL("{}::{}").format(sql.Placeholder(f"after{number}"), sql.SQL(kind))
         beyond = sql.SQL("{} {} {}").format(column, sql.SQL("<" if sort.descending else ">"), bound)
         if sort.field != "_row":
             beyond = sql.SQL("({} OR {} IS NULL)").format(beyond, column)

@@ -88,7 +88,7 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
 
     def get(self, identifier: str, crs_transform_spec: Any = None, **_: Any) -> dict[str, Any]:
         """One feature as GeoJSON. Raises pygeoapi's not-found error."""
-        statement = items.one(self.layer, identifier, None, self._crs(crs_transform_spec))
+        statement = items.one(self.layer, identifier, Items(1, crs=self._crs(crs_transform_spec)))
         with as_provider_errors():
             rows = default_database().thread_fetch(statement.query, statement.params)
         if not rows:

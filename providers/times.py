@@ -42,13 +42,21 @@ def parse_period(text: str, timezone: str) -> Period:
     return Period(start, end)
 
 
-def _moment(text: str, zone: ZoneInfo, *, end: bool) -> datetime | None:
+def parse_instant(name: str, text: str, timezone: str) -> datetime:
+    """Read a parameter that is one instant; a date without time means the end of that day. Raises BadParameter."""
+    moment = _moment(text.strip(), ZoneInfo(timezone), end=True, name=name)
+    if moment is None:
+        raise BadParameter(name, f"{text!r} is not an instant", _ALLOWED[:3])
+    return moment
+
+
+def _moment(text: str, zone: ZoneInfo, *, end: bool, name: str = "datetime") -> datetime | None:
     if text in ("", ".."):
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise BadParameter("datetime", f"{text!r} is not a time", _ALLOWED) from error
+        raise BadParameter(name, f"{text!r} is not a time", _ALLOWED) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     if end and _DATE.match(text):

@@ -76,17 +76,21 @@ class StopWhenClientLeaves:
             await gone.wait()
             return {"type": "http.disconnect"}
 
+        answering = asyncio.current_task()
+        assert answering is not None
+
         async def watch() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
             gone.set()
+            answering.cancel()
 
-        answer = asyncio.ensure_future(self._app(scope, receive_watched, send))
         watching = asyncio.ensure_future(watch())
         try:
-            await asyncio.wait({answer, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                answer.cancel()
-            await asyncio.gather(answer, return_exceptions=gone.is_set())
+            await self._app(scope, receive_watched, send)
+        except asyncio.CancelledError:
+            if not gone.is_set():
+                raise  # the server itself is stopping
+            answering.uncancel()
         finally:
             watching.cancel()

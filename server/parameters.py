@@ -21,9 +21,9 @@ from shikong.providers.values import parse_value
 COMMON = frozenset({"f", "lang"})
 
 ITEMS = frozenset(
-    {"bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "cursor", "sortby", "properties", "skipGeometry"}
+    {"asOf", "bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "cursor", "sortby", "properties", "skipGeometry"}
 )
-ITEM = frozenset({"crs", "datetime"})
+ITEM = frozenset({"asOf", "crs", "datetime"})
 COVERAGE = frozenset({"bbox", "bbox-crs", "datetime", "properties", "subset"})
 EDR = frozenset({"coords", "datetime", "parameter-name", "crs", "z", "limit"})
 RECORDS = frozenset({"bbox", "datetime", "limit", "offset", "q", "title", "description", "theme", "steward", "kind"})

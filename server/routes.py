@@ -135,7 +135,11 @@ def routes(context: Context) -> list[Route]:
     coverage = pygeoapi(
         coverages.get_collection_coverage, "collection_id", known=parameters.COVERAGE, check_format=False
     )
+    # Routes are tried in order: what is asked for most comes first.
     return [
+        Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", ends.tile),
+        Route(f"{collection}/items", ends.items),
+        Route(f"{collection}/items/{{item_id:path}}", ends.item),
         Route("/", pygeoapi(core.landing_page)),
         Route("/health", ends.health),
         Route("/conformance", ends.conformance),
@@ -144,12 +148,9 @@ def routes(context: Context) -> list[Route]:
         Route(collection, pygeoapi(core.describe_collections, "collection_id")),
         Route(f"{collection}/schema", pygeoapi(core.get_collection_schema, "collection_id")),
         Route(f"{collection}/queryables", pygeoapi(itemtypes.get_collection_queryables, "collection_id")),
-        Route(f"{collection}/items", ends.items),
-        Route(f"{collection}/items/{{item_id:path}}", ends.item),
         Route(f"{collection}/tiles", pygeoapi(tiles.get_collection_tiles, "collection_id")),
         Route(tileset, tileset_metadata),
         Route(f"{tileset}/metadata", tileset_metadata),
-        Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", ends.tile),
         Route(f"{collection}/coverage", coverage),
         Route(f"{collection}/position", ends.edr("position")),
         Route(f"{collection}/locations", ends.edr("locations")),

@@ -25,7 +25,8 @@ ACQUIRE_TIMEOUT = 2.0
 _SET_PRINCIPAL = "SELECT set_config('shikong.principal', %s, false), set_config('shikong.roles', %s, false)"
 
 
-Query = sql.SQL | sql.Composed
+#: Composed, or composed before and kept as text.
+Query = sql.SQL | sql.Composed | bytes
 
 
 class ConnectionLost(DatabaseAway):

@@ -35,3 +35,11 @@ class SchemaConflict(StoreError):
 
 class NotPublished(StoreError):
     """Nothing has been published for this layer yet; load it with `shikong ingest`."""
+
+
+class OlderThanKnown(StoreError):
+    """A snapshot is older than versions that it would have to change."""
+
+
+class NoSuchRelease(StoreError):
+    """There is no such release of this layer; see `shikong releases`."""

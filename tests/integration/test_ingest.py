@@ -187,7 +187,7 @@ def test_a_redelivery_moves_only_what_changed(empty_store: Database, tmp_path: P
     counts = load(empty_store, tmp_path / "2.gpkg", "districts").counts
     assert (counts.added, counts.changed, counts.ended, counts.unchanged) == (1, 1, 1, 3)
     history = query(
-        empty_store, "SELECT xzqdm, xzqmc, recorded_to > recorded_from FROM data.districts__history ORDER BY xzqdm"
+        empty_store, "SELECT xzqdm, xzqmc, _superseded > _release FROM data.districts__history ORDER BY xzqdm"
     )
     assert history == [("371502001", "东昌府区第1街道", True), ("371502004", "东昌府区第4街道", True)]
     partial = load(empty_store, tmp_path / "1.gpkg", "districts", mode="update").counts

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,9 +23,10 @@ from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
 from shikong.layers import catalog
 from shikong.layers.model import Layer
-from shikong.store import releases, tables
+from shikong.store import publish, releases, tables
 from shikong.store.database import Database
-from shikong.store.releases import Counts, Mode
+from shikong.store.publish import Mode
+from shikong.store.releases import Counts
 
 STATIONS = catalog.default().layer("hydro_stations")
 PARCELS = catalog.default().layer("parcels")
@@ -83,19 +85,20 @@ def _columns(layer: Layer) -> list[str]:
 
 
 def _publish(conn: Connection[Any], layer: Layer, mode: Mode, rows: Iterable[Row]) -> Counts:
-    names = [*_columns(layer), "origin", "geom"]
+    names = [*_columns(layer), "origin", "geom", "_hash"]
     place = SQUARE if layer.versioned else "SRID=4490;POINT(115.9 36.4)"
     insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-        releases.staging_table(layer), sql.SQL(", ").join(map(sql.Identifier, names)),
+        publish.staging_table(layer), sql.SQL(", ").join(map(sql.Identifier, names)),
         sql.SQL(", ").join([sql.Placeholder()] * len(names)),
     )  # fmt: skip
     with conn.transaction():
-        releases.create_staging(conn, layer)
+        publish.create_staging(conn, layer)
         for row in rows:
-            conn.execute(insert, (*row, "delivered", place))
+            content = [part for part in row if not isinstance(part, datetime)]
+            conn.execute(insert, (*row, "delivered", place, uuid.uuid5(uuid.NAMESPACE_OID, repr(content))))
         source = releases.Source("model", None, "EPSG:4490", None, "delivered")
         release = releases.next_release(conn, layer, source, Counts(0, 0, 0))
-        counts = releases.publish_features(conn, layer, release, mode)
+        counts = publish.publish_features(conn, layer, release, mode)
         releases.finish(conn, release, counts, releases.extent_of(conn, layer))
     return counts
 
@@ -117,9 +120,9 @@ def _rows(conn: Connection[Any], layer: Layer, table: sql.Identifier, where: str
 def _agree(conn: Connection[Any], layer: Layer, model: Model) -> None:
     past = tables.history(layer)
     assert _rows(conn, layer, tables.table(layer), "true") == Counter(model.holding.values())
-    assert _rows(conn, layer, past, "recorded_to IS NULL") == Counter(model.ended.values())
-    assert _rows(conn, layer, past, "recorded_to IS NOT NULL") == model.superseded
-    assert not _rows(conn, layer, past, "recorded_to <= recorded_from OR recorded_to > now()")
+    assert _rows(conn, layer, past, "_superseded IS NULL") == Counter(model.ended.values())
+    assert _rows(conn, layer, past, "_superseded IS NOT NULL") == model.superseded
+    assert not _rows(conn, layer, past, "_superseded <= _release")
 
 
 def _run(store: Database, layer: Layer, deliveries: list[Delivery]) -> None:

@@ -1,0 +1,53 @@
+"""What makes two rows the same: a digest of a row's content, whoever computes it and wherever.
+
+The digest leaves out when a row holds, so that a snapshot of another date that tells the same is the
+same; it leaves out derived values, which follow from the geometry, and values that are missing, so that
+declaring a field later changes no digest.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from shikong.layers.model import Layer
+
+
+def content_fields(layer: Layer) -> list[str]:
+    """The columns whose values make up a row's content, besides its geometry."""
+    return [*(name for name, decl in layer.fields.items() if decl.derived is None), "origin"]
+
+
+def digests(layer: Layer, values: Mapping[str, Sequence[Any]], wkb: Sequence[bytes]) -> list[UUID]:
+    """The digest of each row.
+
+    values: column -> value per row, at least the content fields. wkb: the geometry of each row as it is stored
+    (EWKB, EPSG:4490).
+    """
+    names = [(name, name.encode()) for name in content_fields(layer)]
+    columns = [(label, values[name]) for name, label in names]
+    found = []
+    for number, shape in enumerate(wkb):
+        digest = hashlib.md5(usedforsecurity=False)
+        for label, column in columns:
+            if (value := column[number]) is not None:
+                digest.update(b"\x1f%b\x1e%b" % (label, _text(value).encode()))
+        digest.update(shape)
+        found.append(UUID(bytes=digest.digest()))
+    return found
+
+
+def _text(value: Any) -> str:
+    """A value as text that is the same for equal values, whatever the time zone."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, float):
+        return repr(value + 0.0)  # -0.0 is 0.0
+    return str(value)

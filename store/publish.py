@@ -1,0 +1,257 @@
+"""Publishing: what was staged becomes the layer's new state, inside one transaction.
+
+Rows are compared by key and content digest, so that a full re-delivery moves only what changed. Nothing is
+ever overwritten: a row that is no longer believed goes to history and names the release that superseded it.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg import Connection, sql
+
+from shikong.layers.model import Layer
+from shikong.store import tables
+from shikong.store.errors import OlderThanKnown
+from shikong.store.releases import Counts
+
+#: `replace` ends what is not staged any more, `update` leaves it.
+Mode = Literal["replace", "update"]
+
+#: Rows in a block: few enough to read whole, many enough that blocks are few.
+_BLOCK_ROWS = 128
+
+
+def staging_table(layer: Layer) -> sql.Identifier:
+    """The session's own staging table of a layer."""
+    return sql.Identifier("pg_temp", f"staged_{layer.id}")
+
+
+def staging_columns(layer: Layer) -> list[str]:
+    """Its columns: where a row stood in the source, the digest of its content, the content."""
+    return ["_source_row", "_hash", *tables.row_columns(layer)]
+
+
+def create_staging(conn: Connection[Any], layer: Layer) -> None:
+    """Make an empty staging table, for this session only; it is gone when the transaction ends."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, staging_columns(layer)))
+    conn.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+            sql.Identifier(f"staged_{layer.id}"), columns, tables.table(layer)
+        )
+    )
+
+
+def publish_features(
+    conn: Connection[Any], layer: Layer, release: int, mode: Mode, snapshot_of: datetime | None = None
+) -> Counts:
+    """Make the staged rows the layer's state.
+
+    snapshot_of: for a layer with valid time, when the staged rows are what held at that time; without it each
+    staged row says itself from when until when it holds. Raises OlderThanKnown for a snapshot of a time before
+    versions that it would have to change.
+    """
+    parts = _parts(layer)
+    params = {"release": release, "at": snapshot_of}
+    conn.execute(sql.SQL("CREATE INDEX ON {staged} ({key}, _hash)").format(**parts))
+    conn.execute(sql.SQL("ANALYZE {staged}").format(**parts))
+    if layer.versioned and snapshot_of is not None:
+        _refuse_older(conn, layer, mode, snapshot_of, parts)
+        gone, fresh, changed = _publish_snapshot(conn, mode, parts, params)
+    else:
+        gone, fresh, changed = _publish_versions(conn, layer, mode, parts, params)
+    conn.execute(sql.SQL("DELETE FROM {blocks}").format(**parts))
+    conn.execute(sql.SQL(_BLOCKS).format(**parts))
+    current = _number(conn, "SELECT count(*) FROM {table}", parts, params)
+    staged = _number(conn, "SELECT count(*) FROM {staged}", parts, params)
+    conn.execute(sql.SQL("DROP TABLE {staged}").format(**parts))
+    return Counts(
+        read=0, stored=staged, quarantined=0, added=fresh - changed, changed=changed, ended=gone - changed,
+        unchanged=current - fresh, current=current,
+    )  # fmt: skip
+
+
+def _publish_versions(
+    conn: Connection[Any], layer: Layer, mode: Mode, parts: dict[str, sql.Composable], params: dict[str, Any]
+) -> tuple[int, int, int]:
+    """Staged rows say when they hold; returns how many present rows went and came, and how many pairs are changes."""
+    gone = conn.execute(sql.SQL(_SUPERSEDE[mode]).format(**parts), params).rowcount
+    fresh = conn.execute(sql.SQL(_ADD).format(**parts), params).rowcount
+    changed = _number(conn, _CHANGED, parts, params)
+    if layer.versioned:
+        conn.execute(sql.SQL(_SUPERSEDE_ENDED[mode]).format(**parts), params)
+        conn.execute(sql.SQL(_ADD_ENDED).format(**parts), params)
+    return gone, fresh, changed
+
+
+def _publish_snapshot(
+    conn: Connection[Any], mode: Mode, parts: dict[str, sql.Composable], params: dict[str, Any]
+) -> tuple[int, int, int]:
+    """Staged rows are what held at a time; returns the same."""
+    conn.execute(sql.SQL(_SWEEP).format(**parts), params)
+    gone = conn.execute(sql.SQL(_END[mode]).format(**parts), params).rowcount
+    fresh = conn.execute(sql.SQL(_BEGIN).format(**parts), params).rowcount
+    return gone, fresh, _number(conn, _CHANGED, parts, params)
+
+
+def _refuse_older(
+    conn: Connection[Any], layer: Layer, mode: Mode, at: datetime, parts: dict[str, sql.Composable]
+) -> None:
+    row = conn.execute(sql.SQL(_NEWER[mode]).format(**parts), {"at": at}).fetchone()
+    assert row is not None
+    number, newest = row
+    if number:
+        raise OlderThanKnown(
+            f"{layer.id} already holds {number:,} other versions that begin after {at:%Y-%m-%d} (the last on "
+            f"{newest:%Y-%m-%d}); deliver an older state with the columns valid_from and valid_to in its rows"
+        )
+
+
+def _number(conn: Connection[Any], query: str, parts: dict[str, sql.Composable], params: dict[str, Any]) -> int:
+    row = conn.execute(sql.SQL(query).format(**parts), params).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _parts(layer: Layer) -> dict[str, sql.Composable]:
+    """The pieces from which the statements below are put together."""
+    names = tables.row_columns(layer)
+    key = sql.Identifier(layer.key_field)
+    matches: sql.Composable = sql.SQL("h.{key} = c.{key} AND h._hash = c._hash").format(key=key)
+    same: sql.Composable = sql.SQL("h.{key} = c.{key}").format(key=key)
+    if layer.versioned:
+        matches = sql.SQL("{} AND h.valid_from = c.valid_from AND h.valid_to IS NOT DISTINCT FROM c.valid_to").format(
+            matches
+        )
+        same = sql.SQL("{} AND h.valid_from = c.valid_from").format(same)
+    content = [name for name in names if name not in ("valid_from", "valid_to")]
+    return {
+        "table": tables.table(layer),
+        "history": tables.history(layer),
+        "blocks": tables.blocks(layer),
+        "staged": staging_table(layer),
+        "name": sql.Literal(f"data.{layer.id}"),
+        "rows": sql.Literal(_BLOCK_ROWS),
+        "key": key,
+        "columns": _columns("", names),
+        "of_current": _columns("c.", names),
+        "content": _columns("", content),
+        "content_of_current": _columns("c.", content),
+        "content_of_staged": _columns("h.", content),
+        "matches": matches,
+        "same": same,
+        "holds": sql.SQL("(h.valid_to IS NULL OR h.valid_to > now())" if layer.versioned else "true"),
+    }
+
+
+def _columns(prefix: str, names: list[str]) -> sql.Composable:
+    return sql.SQL(", ").join(sql.SQL(prefix) + sql.Identifier(name) for name in names)
+
+
+_MOVE = """
+    WITH gone AS (
+        DELETE FROM {table} AS c
+        WHERE NOT EXISTS (SELECT FROM {staged} AS h WHERE {matches} AND {holds}) AND %s
+        RETURNING c._row, c._release, c._source_row, c._hash, {of_current}
+    )
+    INSERT INTO {history} (_row, _release, _source_row, _hash, {columns}, _superseded)
+    SELECT c._row, c._release, c._source_row, c._hash, {of_current}, %%(release)s FROM gone AS c
+"""
+
+_SUPERSEDE = {
+    "replace": _MOVE % "true",
+    "update": _MOVE % "EXISTS (SELECT FROM {staged} AS h WHERE {same})",
+}
+
+_FORGET = """
+    UPDATE {history} AS c SET _superseded = %%(release)s
+    WHERE c._superseded IS NULL
+      AND NOT EXISTS (SELECT FROM {staged} AS h WHERE {matches} AND NOT {holds}) AND %s
+"""
+
+_SUPERSEDE_ENDED = {
+    "replace": _FORGET % "true",
+    "update": _FORGET % "EXISTS (SELECT FROM {staged} AS h WHERE {same})",
+}
+
+_ADD_ENDED = """
+    INSERT INTO {history} (_row, _release, _source_row, _hash, {columns})
+    SELECT nextval(pg_get_serial_sequence({name}, '_row')), %(release)s, h._source_row, h._hash, {columns}
+    FROM {staged} AS h
+    WHERE NOT {holds} AND NOT EXISTS (SELECT FROM {history} AS c WHERE {matches} AND c._superseded IS NULL)
+"""
+
+# Ordered along the Hilbert curve (PostGIS sorts geometries so), because a map reads neighbours together.
+_ADD = """
+    INSERT INTO {table} (_release, _source_row, _hash, {columns})
+    SELECT %(release)s, h._source_row, h._hash, {columns}
+    FROM {staged} AS h
+    WHERE {holds} AND NOT EXISTS (SELECT FROM {table} AS c WHERE {matches})
+    ORDER BY h.geom
+"""
+
+# A snapshot knows nothing of versions that end later; what has ended by then is no part of the comparison.
+_SWEEP = """
+    WITH past AS (
+        DELETE FROM {table} AS c WHERE c.valid_to <= %(at)s
+        RETURNING c._row, c._release, c._source_row, c._hash, {of_current}
+    )
+    INSERT INTO {history} (_row, _release, _source_row, _hash, {columns})
+    SELECT c._row, c._release, c._source_row, c._hash, {of_current} FROM past AS c
+"""
+
+# An open version that ends is known twice: that it was believed to hold on (superseded), and that it held until then.
+_END_OPEN = """
+    WITH gone AS (
+        DELETE FROM {table} AS c
+        WHERE NOT EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key} AND h._hash = c._hash) AND %s
+        RETURNING c._row, c._release, c._source_row, c._hash, {of_current}
+    ),
+    ended AS (
+        INSERT INTO {history} (_row, _release, _hash, {content}, valid_from, valid_to)
+        SELECT nextval(pg_get_serial_sequence({name}, '_row')), %%(release)s, c._hash, {content_of_current},
+            c.valid_from, %%(at)s
+        FROM gone AS c WHERE c.valid_from < %%(at)s
+    )
+    INSERT INTO {history} (_row, _release, _source_row, _hash, {columns}, _superseded)
+    SELECT c._row, c._release, c._source_row, c._hash, {of_current}, %%(release)s FROM gone AS c
+"""
+
+_END = {
+    "replace": _END_OPEN % "true",
+    "update": _END_OPEN % "EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key})",
+}
+
+_BEGIN = """
+    INSERT INTO {table} (_release, _source_row, _hash, {content}, valid_from)
+    SELECT %(release)s, h._source_row, h._hash, {content_of_staged}, %(at)s
+    FROM {staged} AS h
+    WHERE NOT EXISTS (SELECT FROM {table} AS c WHERE h.{key} = c.{key} AND h._hash = c._hash)
+    ORDER BY h.geom
+"""
+
+_NEWER_OTHERS = """
+    SELECT count(*), max(c.valid_from) FROM {table} AS c
+    WHERE c.valid_from > %%(at)s
+      AND NOT EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key} AND h._hash = c._hash) AND %s
+"""
+
+_NEWER = {
+    "replace": _NEWER_OTHERS % "true",
+    "update": _NEWER_OTHERS % "EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key})",
+}
+
+_BLOCKS = """
+    INSERT INTO {blocks} (first, last, area)
+    SELECT min(_row), max(_row), st_envelope(st_buffer(st_setsrid(st_extent(geom)::geometry, 4490), 1e-9))
+    FROM {table} GROUP BY _row / {rows}
+"""
+
+# A key may lose and gain several versions at once; each pair of one lost and one gained is one change.
+_CHANGED = """
+    SELECT coalesce(sum(least(gained.n, lost.n)), 0)
+    FROM (SELECT {key}, count(*) AS n FROM {table} WHERE _release = %(release)s GROUP BY 1) AS gained
+    JOIN (SELECT {key}, count(*) AS n FROM {history} WHERE _superseded = %(release)s GROUP BY 1) AS lost USING ({key})
+"""
