@@ -24,13 +24,15 @@ import geopandas as gpd
 import psycopg
 import pytest
 import shapely
+from typer.testing import CliRunner
 
+from shikong.cli import main
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
 from shikong.ingest.jobs import loads, worker
 from shikong.layers import catalog
 from shikong.layers.model import SourceDecl
-from shikong.store import jobs, migrate, queue
+from shikong.store import database, jobs, migrate, queue
 from shikong.store.cluster import Cluster
 from shikong.store.database import Database
 from shikong.store.jobs import JobView
@@ -68,10 +70,10 @@ def published(dsn: str) -> tuple[Any, ...]:
     """Everything that a load of districts publishes, as one value."""
     with psycopg.connect(dsn) as conn:
         row = conn.execute(
-            "SELECT (SELECT md5(string_agg(t::text, '|' ORDER BY _row)) FROM data.districts AS t),"
-            " (SELECT md5(string_agg(t::text, '|' ORDER BY _row, recorded_to)) FROM data.districts__history AS t),"
-            " (SELECT md5(string_agg(t::text, '|' ORDER BY first)) FROM data.districts__block AS t),"
-            " (SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM shikong.release AS t),"
+            "SELECT (SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM data.districts AS t),"
+            " (SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM data.districts__history AS t),"
+            " (SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM data.districts__block AS t),"
+            " (SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM shikong.release AS t),"
             " (SELECT count(*) FROM shikong.quarantine)"
         ).fetchone()
     assert row is not None
@@ -146,23 +148,31 @@ def run_once(store: Database) -> None:
     worker.run(store, catalog.default(), worker.Timing(), once=True)
 
 
-def test_a_load_is_deferred_listed_and_run_by_commands(empty_store: Database, tmp_path: Path) -> None:
+def test_a_load_is_deferred_listed_and_run_by_commands(
+    empty_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_districts(tmp_path / "d.geojson", 10)
-    environment = os.environ | {
-        "DATABASE_URL": dsn_of(empty_store), "SHIKONG_DATA": str(tmp_path / "data"), "COLUMNS": "200",
-    }  # fmt: skip
+    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
+    monkeypatch.setenv("SHIKONG_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    database.default.cache_clear()
 
     def shikong(*arguments: str) -> str:
-        done = subprocess.run([sys.executable, "-m", "shikong.cli.main", *arguments], env=environment, cwd=tmp_path,
-                              capture_output=True, text=True, check=True)  # fmt: skip
-        return done.stdout
+        done = CliRunner().invoke(main.app, arguments)
+        assert done.exit_code == 0, done.output
+        return done.output
 
     assert "job 1" in shikong("ingest", str(path), "--layer", "districts", "--queue")
     listed = shikong("jobs")
     assert all(word in listed for word in ("accepted", "districts", "d.geojson", "0 %"))
-    shikong("worker", "--once")
+    subprocess.run([sys.executable, "-m", "shikong.cli.main", "worker", "--once"], cwd=tmp_path, check=True)
     shown = shikong("jobs", "show", "1")
     assert all(word in shown for word in ("successful", "100 %", "10 of 10", "release 1: 10 rows stored"))
+    for command, reason in (("cancel", "only a job that waits or runs"), ("retry", "only a failed job")):
+        refused = CliRunner().invoke(main.app, ["jobs", command, "1"])
+        assert refused.exit_code == 1
+        assert reason in refused.output
+    database.default.cache_clear()
     assert names(dsn_of(empty_store)) == {"街道"}
 
 
