@@ -141,6 +141,9 @@ class SourceDecl(Declared):
     datum: Literal["gcj02"] | None = Field(None, description="coordinates carry the shift of Chinese web maps")
     source_layer: str | None = Field(None, description="the layer inside the source, when it has several")
     fields: dict[Identifier, str] = Field(default_factory=dict, description="field: column, when names differ")
+    valid_from: Literal["file_date"] | None = Field(
+        None, description="with `time.valid`: the rows hold from the day on which the file was last changed or fetched"
+    )
     update: bool = Field(False, description="a delivery adds and changes only; it ends nothing")
 
     @model_validator(mode="after")

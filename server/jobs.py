@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
+from pygeoapi.api import processes
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,11 +21,20 @@ from shikong.store import jobs, queue
 from shikong.store.jobs import JobEnded, JobView
 from shikong.store.principal import Forbidden, current_principal
 
+CONFORMANCE_CLASSES = processes.CONFORMANCE_CLASSES
+
 #: The role that may dismiss jobs.
 OPERATOR = "operator"
 
 #: Jobs on a page: when nothing is said, and at most.
 _LIMIT, _MAX_LIMIT = 50, 1000
+
+
+def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], dict[str, dict[str, Any]]]:
+    """pygeoapi's OpenAPI fragments without the results of jobs: what a load results in is its layer."""
+    tags, paths = processes.get_oas_30(cfg, locale)
+    del paths["paths"]["/jobs/{jobId}/results"]
+    return tags, paths
 
 
 async def listing(context: Context, request: Request) -> Response:

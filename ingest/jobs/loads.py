@@ -108,6 +108,8 @@ class Loads:
     def __init__(self, store: Database, catalog: Catalog) -> None:
         self._store = store
         self._catalog = catalog
+        #: The jobs that run now.
+        self.running: set[int] = set()
 
     def app(self) -> App:
         """The queue's application, with its tasks and the layers' schedules in the city's time zone."""
@@ -151,7 +153,7 @@ class Loads:
             if declared.url is None:
                 raise IngestError(f"{layer} has no `source.url` any more; nothing is loaded")
             with fetch.fetched(declared.url, database.settings.data / "incoming") as path:
-                return _summary(ingest(database, self._catalog, path, layer, _options(declared), progress))
+                return _summary(ingest(database, self._catalog, path, layer, self._options(declared, path), progress))
 
         await self._run(context, work)
 
@@ -180,7 +182,7 @@ class Loads:
             message = f"the same file as in release {earlier[0][0]}; not loaded again"
             folders.put_away(source, "done", job, orjson.dumps({"note": message, "sha256": digest}))
             return message
-        report = ingest(database, self._catalog, path, layer, _options(self._declared(layer)), progress)
+        report = ingest(database, self._catalog, path, layer, self._options(self._declared(layer), path), progress)
         folders.put_away(source, "done", job, _REPORT.dump_json(report, indent=2))
         return _summary(report)
 
@@ -190,9 +192,26 @@ class Loads:
             raise IngestError(f"{layer} has no `source` any more; nothing is loaded")
         return declared
 
+    def _options(self, declared: SourceDecl, path: Path) -> Options:
+        valid_from = None
+        if declared.valid_from == "file_date":
+            written = datetime.fromtimestamp(path.stat().st_mtime, ZoneInfo(self._catalog.city.timezone))
+            valid_from = written.replace(hour=0, minute=0, second=0, microsecond=0)
+        return Options(
+            crs=declared.crs, datum=declared.datum, source_layer=declared.source_layer, fields=declared.fields,
+            valid_from=valid_from, mode="update" if declared.update else "replace",
+        )  # fmt: skip
+
     async def _run(self, context: JobContext, work: Work) -> None:
         """Run a load in a thread and settle the job's account."""
         job = _number(context)
+        self.running.add(job)
+        try:
+            await self._settled(context, job, work)
+        finally:
+            self.running.discard(job)
+
+    async def _settled(self, context: JobContext, job: int, work: Work) -> None:
         database, stop = Database(self._store.settings), threading.Event()
         loop = asyncio.get_running_loop()
         load = loop.run_in_executor(None, self._begun, job, work, database, _Track(self._store, job, stop))
@@ -242,13 +261,6 @@ def told(error: BaseException, place: Path) -> str:
     if isinstance(error, IngestError | StoreError | UnknownLayer):
         return fetch.without_secrets(str(error)).replace(f"{place}/", "")
     return f"a defect of the service stopped the load ({type(error).__name__}); the worker's log has the details"
-
-
-def _options(declared: SourceDecl) -> Options:
-    return Options(
-        crs=declared.crs, datum=declared.datum, source_layer=declared.source_layer, fields=declared.fields,
-        mode="update" if declared.update else "replace",
-    )  # fmt: skip
 
 
 def _summary(report: Report) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 import structlog
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
+from psycopg import sql
 
 from shikong.ingest.jobs import folders
 from shikong.ingest.jobs.loads import ATTEMPTS, Loads
@@ -58,14 +58,16 @@ async def _run(store: Database, catalog: Catalog, timing: Timing, once: bool) ->
     watch = folders.Watch(store.settings.data, tuple(catalog), timing.still_for)
     gone: int | None = None
     while not stop.is_set():
-        app = Loads(store, catalog).app()
+        loads = Loads(store, catalog)
+        app = loads.app()
         worker = Worker(
             app, wait=not once, fetch_job_polling_interval=timing.look, abort_job_polling_interval=timing.look,
             shutdown_graceful_timeout=timing.grace, install_signal_handlers=False,
             update_heartbeat_interval=timing.heartbeat, stalled_worker_timeout=timing.silent_for,
         )  # fmt: skip
+        rounds = None if once else _Rounds(store, timing, watch, worker, loads)
         try:
-            await _until_stopped(app, worker, gone, [_Rounds(store, timing, watch).go] if not once else [], stop)
+            await _until_stopped(app, worker, gone, rounds, stop)
             if once:
                 return
         except (ConnectorException, psycopg.OperationalError, DatabaseAway) as error:
@@ -77,14 +79,14 @@ async def _run(store: Database, catalog: Catalog, timing: Timing, once: bool) ->
 
 
 async def _until_stopped(
-    app: App, worker: Worker, gone: int | None, rounds: list[Callable[[], Awaitable[None]]], stop: asyncio.Event
+    app: App, worker: Worker, gone: int | None, rounds: _Rounds | None, stop: asyncio.Event
 ) -> None:
     """Run a worker and what it does beside its jobs, until it ends or is asked to."""
     async with app.open_async():
         if gone is not None:
             await app.job_manager.unregister_worker(gone)
         working = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
-        beside = [asyncio.ensure_future(go()) for go in rounds]
+        beside = [] if rounds is None else [asyncio.create_task(rounds.go())]
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({working, stopping, *beside}, return_when=asyncio.FIRST_COMPLETED)
         worker.stop()  # type: ignore[no-untyped-call]
@@ -103,6 +105,9 @@ class _Rounds:
     store: Database
     timing: Timing
     watch: folders.Watch
+    worker: Worker
+    loads: Loads
+    _adrift: set[int] = field(default_factory=set)
 
     async def go(self) -> None:
         """Look around until cancelled. Raises DatabaseAway."""
@@ -111,11 +116,26 @@ class _Rounds:
             await asyncio.sleep(self.timing.look)
 
     def _once(self) -> None:
+        self._look_for_adrift()
         rescue(self.store, self.timing.silent_for)
         for delivery in self.watch.look(time.monotonic()):
             job = folders.defer(self.store, delivery)
             if job is not None:
                 LOG.info("delivery_deferred", layer=delivery.layer, file=delivery.path.name, job=job)
+
+    def _look_for_adrift(self) -> None:
+        """Raise DatabaseAway when the queue has a job as ours that we do not run.
+
+        So it is when the database went away just as the job's end was to be written. Starting anew frees the job.
+        """
+        ours = self.store.thread_fetch(_OURS, {"worker": self.worker.worker_id})
+        adrift = {job for (job,) in ours} - self.loads.running
+        if self._adrift & adrift:  # seen twice: not one that begins or ends just now
+            raise DatabaseAway(f"the end of jobs {sorted(adrift)} could not be written; they are begun anew")
+        self._adrift = adrift
+
+
+_OURS = sql.SQL("SELECT id FROM procrastinate.procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker)s")
 
 
 def rescue(store: Database, silent_for: float) -> None:

@@ -17,19 +17,23 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import geopandas as gpd
 import psycopg
 import pytest
 import shapely
+from procrastinate.jobs import Job
+from psycopg import sql
 from typer.testing import CliRunner
 
 from shikong.cli import main
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
-from shikong.ingest.jobs import loads, worker
+from shikong.ingest.jobs import folders, loads, worker
 from shikong.layers import catalog
 from shikong.layers.model import SourceDecl
 from shikong.store import database, jobs, migrate, queue
@@ -426,8 +430,6 @@ def test_a_file_in_a_watched_folder_is_taken_once_and_put_away(
 
 
 def test_a_file_whose_job_was_cancelled_is_not_begun_again(loaded: Database, tmp_path: Path) -> None:
-    from shikong.ingest.jobs import folders
-
     layer = catalog.default().layer("districts")
     watched = layer.model_copy(update={"source": SourceDecl(folder="inbox", pattern="*.gpkg")})
     watch = folders.Watch(loaded.settings.data, [watched], still_for=10)
@@ -450,7 +452,48 @@ def test_a_file_whose_job_was_cancelled_is_not_begun_again(loaded: Database, tmp
     assert watch.look(31) == []
 
 
-def test_the_catalogue_of_a_worker_is_not_the_shipped_one() -> None:
-    """No shipped layer has a source: a service that nobody has configured fetches nothing."""
+def test_no_shipped_layer_has_a_source() -> None:
+    """A service that nobody has configured fetches nothing and watches nothing."""
     assert [layer.id for layer in catalog.default() if layer.source] == []
-    assert replace(catalog.default()) == catalog.default()
+
+
+def test_a_job_whose_end_could_not_be_written_is_begun_anew(
+    loaded: Database, tmp_path: Path, start_worker: Any
+) -> None:
+    """The queue says that a living worker runs a job, but it does not."""
+    start_worker(loaded)
+    ours = sql.SQL("SELECT max(id) FROM procrastinate.procrastinate_workers")
+    wait_for(lambda: loaded.thread_fetch(ours)[0][0] is not None, "the worker to register")
+    path = write_districts(tmp_path / "new.gpkg", 5, "新")
+    with queue.session(loaded) as conn:
+        args: Any = {"shown": "new.gpkg", "source": str(path), "options": {}}
+        number = queue.defer(
+            conn, Job(queue="default", task_name="load", lock="districts", queueing_lock=None, task_kwargs=args)
+        )
+        row = conn.execute(
+            "SELECT id FROM procrastinate_fetch_job_v2(NULL, (SELECT max(id) FROM procrastinate_workers))"
+        ).fetchone()
+        assert row == (number,)
+    assert job_of(loaded, number).state == "running"
+    wait_for(lambda: job_of(loaded, number).state == "successful", "the job to be begun anew")
+    assert names(dsn_of(loaded)) == {"新"}
+
+
+def test_rows_of_a_delivery_hold_from_the_day_of_its_file(loaded: Database) -> None:
+    found = catalog.default()
+    layer = found.layer("parcels").model_copy(
+        update={"source": SourceDecl(folder="inbox", pattern="*.gpkg", valid_from="file_date")}
+    )
+    found = replace(found, layers=found.layers | {"parcels": layer})
+    path = loaded.settings.data / "inbox/p.gpkg"
+    path.parent.mkdir(parents=True)
+    frame = gpd.GeoDataFrame({"bsm": ["1"], "dlbm": ["0101"]}, geometry=[shapely.box(116, 36, 116.01, 36.01)], crs=4490)
+    frame.to_file(path)
+    os.utime(path, (1735603200, 1735603200))  # 2024-12-31 at eight in the morning in Shanghai
+    (delivery,) = folders.Watch(loaded.settings.data, [layer], still_for=0).look(0)
+    number = folders.defer(loaded, delivery)
+    assert number is not None
+    worker.run(loaded, found, worker.Timing(), once=True)
+    assert job_of(loaded, number).state == "successful", job_of(loaded, number).message
+    rows = loaded.thread_fetch(sql.SQL("SELECT valid_from FROM data.parcels"))
+    assert rows == [(datetime(2024, 12, 31, tzinfo=ZoneInfo("Asia/Shanghai")),)]
