@@ -1,4 +1,4 @@
-"""`shikong ingest`, `sample`, `releases`, `quarantine`, `migrate`: the data.
+"""`shikong ingest`, `sample`, `migrate`: the data.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from psycopg import sql
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from shikong.cli.console import clear_errors, err, out
+from shikong.ingest import valid_time
 from shikong.ingest.errors import IngestError
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest as run_ingest
@@ -37,15 +35,22 @@ def ingest(  # noqa: PLR0913, PLR0917 - the options of a command
     datum: Annotated[str | None, typer.Option(help="gcj02: coordinates carry the shift of Chinese web maps")] = None,
     source_layer: Annotated[str | None, typer.Option(help="the layer inside the source, when it has several")] = None,
     map: Annotated[list[str] | None, typer.Option(help="field=COLUMN, when names differ")] = None,
-    valid_from: Annotated[str | None, typer.Option(help="since when the rows hold: 2024-12-31")] = None,
+    valid_from: Annotated[
+        str | None,
+        typer.Option(
+            help="since when the rows hold: 2024-12-31, or `file-name` or `file-date` for the file's own date"
+        ),
+    ] = None,
     update: Annotated[bool, typer.Option("--update", help="add and change only; end nothing")] = False,
     queue: Annotated[bool, typer.Option("--queue", help="leave it to a worker and print the job's number")] = False,
 ) -> None:
     """Load a source into a layer: read, check, publish at once, and report every row."""
     with clear_errors():
+        zone = ZoneInfo(catalog.default().city.timezone)
         options = Options(
             crs=crs, datum=datum, source_layer=source_layer, fields=_pairs(map or []),
-            valid_from=_moment(valid_from), mode="update" if update else "replace",
+            valid_from=valid_time.parse(valid_from, source, zone) if valid_from else None,
+            mode="update" if update else "replace",
         )  # fmt: skip
         store = database.default()
         migrations.migrate(database.dsn(store.settings))
@@ -84,35 +89,6 @@ def load_sample(folder: Path, store: Database) -> None:
         out.print(f"  {report.layer:<24}{counts.stored:>12,} stored {counts.quarantined:>6,} quarantined")
 
 
-def releases(layer: Annotated[str | None, typer.Argument(help="only this layer")] = None) -> None:
-    """List what has been published, newest first."""
-    with clear_errors():
-        query = sql.SQL(
-            "SELECT id, layer, published_at::timestamp(0), origin, source, rows_stored, rows_quarantined,"
-            " added, changed, ended FROM shikong.release"
-            " WHERE %(layer)s::text IS NULL OR layer = %(layer)s ORDER BY id DESC LIMIT 100"
-        )
-        table = Table(
-            "id", "layer", "published", "origin", "source", "stored", "quarantined", "added", "changed", "ended"
-        )
-        for row in database.default().thread_fetch(query, {"layer": layer}):
-            table.add_row(*(str(value) for value in row))
-        out.print(table)
-
-
-def quarantine(release: Annotated[int, typer.Argument(help="number of a release: `shikong releases`")]) -> None:
-    """List the rows that a release refused, and why."""
-    with clear_errors():
-        query = sql.SQL(
-            "SELECT source_row, rule, field, value FROM shikong.quarantine WHERE release_id = %(release)s"
-            " ORDER BY source_row LIMIT 1000"
-        )
-        table = Table("row", "rule", "field", "value")
-        for row in database.default().thread_fetch(query, {"release": release}):
-            table.add_row(*("" if value is None else str(value) for value in row))
-        out.print(table)
-
-
 def migrate() -> None:
     """Bring the database to the shape that this version needs."""
     with clear_errors():
@@ -137,14 +113,3 @@ def _pairs(texts: list[str]) -> dict[str, str]:
             raise IngestError(f"--map {text}: write field=COLUMN")
         pairs[name.strip()] = column.strip()
     return pairs
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise IngestError(f"--valid-from {text}: write a date such as 2024-12-31") from error
-    zone = ZoneInfo(catalog.default().city.timezone)
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from shikong.cli import data, jobs, layers, service
+from shikong.cli import data, history, jobs, layers, quarantine, service
 
 app = typer.Typer(
     name="shikong", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -15,7 +15,16 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(layers.app, name="layers")
 app.add_typer(jobs.app, name="jobs")
-for command in (data.ingest, data.sample, data.releases, data.quarantine, data.migrate):
+app.add_typer(quarantine.app, name="quarantine")
+for command in (
+    data.ingest,
+    data.sample,
+    data.migrate,
+    history.releases,
+    history.rollback,
+    history.diff,
+    history.report,
+):
     app.command()(command)
 for command in (service.up, service.down, service.serve, service.status, jobs.worker):
     app.command()(command)

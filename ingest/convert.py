@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from shikong.ingest.errors import IngestError
+from shikong.ingest.quality.findings import Finding
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import FieldDecl, Layer
 
@@ -24,23 +25,13 @@ _FALSE = frozenset({"false", "f", "0", "no", "n", "否"})
 _COMMON = {"origin": (), "valid_from": ("begin", "生效日期"), "valid_to": ("end", "失效日期")}
 
 
-@dataclass(frozen=True)
-class Rejection:
-    """One reason why a row goes to quarantine. source_row counts from 1."""
-
-    source_row: int
-    rule: str
-    field: str | None
-    value: str | None
-
-
 @dataclass
 class Converted:
     """Rows in declared fields; `keep` is False for those that were rejected."""
 
     values: dict[str, Any]
     keep: np.ndarray[Any, np.dtype[np.bool_]]
-    rejections: list[Rejection] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -162,8 +153,15 @@ def _strings(raw: pd.Series[Any]) -> tuple[Any, Any]:
         whole = raw.dropna()
         if (whole == whole.round()).all():
             raw = raw.astype("Int64")  # codes such as 371502 that a tool has stored as numbers
-    texts = [None if missing else str(value).strip() or None for value, missing in zip(raw, raw.isna(), strict=True)]
-    return _objects(texts), np.zeros(len(raw), dtype=bool)
+    values, which = _distinct(raw)
+    texts = _objects([None if pd.isna(value) else str(value).strip() or None for value in values])
+    return texts[which], np.zeros(len(raw), dtype=bool)
+
+
+def _distinct(raw: pd.Series[Any]) -> tuple[list[Any], Any]:
+    """A column's different values, and for each row which one it has: most columns have few."""
+    codes, values = pd.factorize(raw, use_na_sentinel=False)
+    return values.tolist(), codes
 
 
 def _numbers(raw: pd.Series[Any], *, whole: bool) -> tuple[Any, Any]:
@@ -191,9 +189,11 @@ def _booleans(raw: pd.Series[Any]) -> tuple[Any, Any]:
 
 def _datetimes(raw: pd.Series[Any], zone: ZoneInfo) -> tuple[Any, Any]:
     """Times with a zone; a time that gives none is the city's own."""
-    filled = (raw.notna() & (raw.astype(str).str.strip() != "")).to_numpy(dtype=bool)
-    stamps = [moment(value, zone) if ok else None for value, ok in zip(raw.tolist(), filled, strict=True)]
-    return _objects(stamps), filled & np.array([stamp is None for stamp in stamps], dtype=bool)
+    values, which = _distinct(raw)
+    filled = np.array([not pd.isna(value) and str(value).strip() != "" for value in values], dtype=bool)
+    stamps = _objects([moment(value, zone) if ok else None for value, ok in zip(values, filled, strict=True)])
+    bad = filled & _missing(stamps)
+    return stamps[which], bad[which]
 
 
 def moment(value: Any, zone: ZoneInfo) -> Any:
@@ -211,7 +211,7 @@ def _coded(catalog: Catalog, decl: FieldDecl, values: Any) -> Any:
     """Codes as they are; an alias or a title of a code, in either language, stands for the code."""
     codes = catalog.codes[decl.codes or ""].codes
     other = {name: code for code, entry in codes.items() for name in (entry.title.zh, entry.title.en, *entry.aliases)}
-    return _objects([value if value in codes else other.get(value, value) for value in values])
+    return _objects([value if value is None or value in codes else other.get(value, value) for value in values])
 
 
 def _objects(values: list[Any]) -> Any:
@@ -228,5 +228,5 @@ def _missing(values: Any) -> Any:
 def _reject(done: Converted, bad: Any, first_row: int, rule: str, name: str | None, raw: pd.Series[Any] | None) -> None:
     for index in np.flatnonzero(bad):
         value = None if raw is None or pd.isna(raw.iloc[index]) else str(raw.iloc[index])[:200]
-        done.rejections.append(Rejection(first_row + int(index), rule, name, value))
+        done.findings.append(Finding(first_row + int(index), rule, name, value))
     done.keep = done.keep & ~bad

@@ -5,6 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shikong.ingest.report import Report
+
 
 class IngestError(Exception):
     """The source cannot be loaded."""
@@ -28,3 +33,11 @@ class UnknownCrs(IngestError):
 
 class SourceAway(IngestError):
     """The server that has the source does not answer; the same command may succeed later."""
+
+
+class QualityStop(IngestError):
+    """The checks refuse the whole load. `report` says what they found."""
+
+    def __init__(self, message: str, report: Report) -> None:
+        super().__init__(message)
+        self.report = report

@@ -20,22 +20,25 @@ from psycopg import Connection, sql
 from shikong.ingest import convert as conversion
 from shikong.ingest import crs as crs_rules
 from shikong.ingest import geometry
-from shikong.ingest.convert import Mapping, Rejection
-from shikong.ingest.errors import IngestError
+from shikong.ingest.convert import Mapping
+from shikong.ingest.errors import IngestError, QualityStop
+from shikong.ingest.quality import rows as row_rules
+from shikong.ingest.quality import staged as staged_rules
+from shikong.ingest.quality import topology
+from shikong.ingest.quality.findings import Account, Finding
+from shikong.ingest.quality.refused import RefusedRows
 from shikong.ingest.readers.base import Batch, FeatureSource
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import content, publish, releases, tables
+from shikong.store import content, publish, quarantine, releases, tables
 from shikong.store.publish import Mode
+from shikong.store.releases import Counts, Kind, Source
 
 _COPY_TYPES = {
     "string": "text", "integer": "int8", "number": "float8", "boolean": "bool", "date": "date",
     "datetime": "timestamptz",
 }  # fmt: skip
-
-#: Quarantined rows kept with their whole record; the report counts all of them.
-_QUARANTINE_LIMIT = 100_000
 
 
 @dataclass(frozen=True)
@@ -49,20 +52,24 @@ class Options:
     origin: Literal["delivered", "generated"] = "delivered"
     valid_from: datetime | None = None
     mode: Mode = "replace"
+    kind: Kind = "load"
 
 
 Progress = Callable[[int, int | None], None]
 
 
 @dataclass
-class _Tally:
-    """What has happened so far."""
+class _Load:
+    """One load under way."""
 
-    read: int = 0
-    repaired: int = 0
-    keyless: int = 0
-    rejections: list[Rejection] = field(default_factory=list)
-    records: list[tuple[Rejection, str]] = field(default_factory=list)
+    conn: Connection[Any]
+    catalog: Catalog
+    layer: Layer
+    source: FeatureSource
+    mapping: Mapping
+    options: Options
+    account: Account
+    refused: RefusedRows
 
 
 def load(
@@ -85,73 +92,66 @@ def load(
         raise IngestError(
             f"{layer.id} keeps versions along valid time: say from when these rows hold, with --valid-from 2024-12-31"
         )
-    tally = _Tally()
-    with conn.transaction():
-        conn.execute("SET LOCAL statement_timeout = 0")
+    with RefusedRows() as refused, conn.transaction():
+        job = _Load(conn, catalog, layer, source, mapping, options, Account(), refused)
+        conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'; SET LOCAL temp_buffers = '64MB';"
+                     " SET LOCAL maintenance_work_mem = '256MB'")  # fmt: skip
         releases.lock(conn, layer)
         tables.ensure(conn, layer)
         publish.create_staging(conn, layer)
-        recognised = _stage(conn, catalog, layer, source, mapping, options, tally, progress)
-        stored = tally.read - len({rejection.source_row for rejection in tally.rejections})
-        stored -= _reject_duplicate_keys(conn, layer, tally)
-        if stored == 0:
-            raise IngestError(f"no row of {path.name} can be stored: {_reasons(tally.rejections)}")
-        counts = releases.Counts(tally.read, stored, tally.read - stored)
-        origin = releases.Source(path.name, file_digest(path), recognised.name, recognised.note, options.origin,
-                                 valid_from=snapshot_of)  # fmt: skip
-        release = releases.next_release(conn, layer, origin, counts)
-        _quarantine(conn, layer, release, tally)
+        recognised = _stage(job, progress)
+        origin = Source(
+            path.name, file_digest(path), recognised.name, recognised.note, options.origin, options.kind, snapshot_of
+        )
+        release = releases.next_release(conn, layer, origin, Counts(job.account.read, 0, 0))
+        _check_whole(job, release)
+        report = Report(
+            layer.id, path.name, source.format, recognised.name, recognised.how, Counts(job.account.read, 0, 0),
+            release, list(_notes(job, recognised)), job.account.findings, job.account.counts, job.account.unchecked,
+        )  # fmt: skip
+        _refuse_if_stopped(job, report)
+        quarantine.add_rows(conn, layer, release, refused)
+        quarantine.add_findings(conn, release, map(_finding_row, job.account.findings))
+        quarantine.add_results(conn, release, job.account.counts, job.account.unchecked)
         done = publish.publish_features(conn, layer, release, options.mode, snapshot_of)
-        counts = replace(done, read=tally.read, stored=stored, quarantined=tally.read - stored)
-        releases.finish(conn, release, counts, releases.extent_of(conn, layer))
+        report.counts = replace(done, read=job.account.read, quarantined=job.account.refused)
+        releases.finish(conn, release, report.counts, releases.extent_of(conn, layer))
     conn.execute(sql.SQL("ANALYZE {}").format(tables.table(layer)))
-    return Report(
-        layer.id, path.name, source.format, recognised.name, recognised.how, counts, release,
-        list(_notes(layer, mapping, recognised, tally)), tally.rejections,
-    )  # fmt: skip
+    return report
 
 
-def _stage(
-    conn: Connection[Any], catalog: Catalog, layer: Layer, source: FeatureSource, mapping: Mapping, options: Options,
-    tally: _Tally, progress: Progress,
-) -> crs_rules.Recognised:  # fmt: skip
+def _stage(job: _Load, progress: Progress) -> crs_rules.Recognised:
     """Copy every good row into staging; the CRS is recognised on the first batch."""
     recognised: crs_rules.Recognised | None = None
+    layer, source = job.layer, job.source
     types = [_COPY_TYPES[decl.type] for decl in layer.fields.values()] + ["text"]
     types += ["timestamptz", "timestamptz"] if layer.versioned else []
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
         publish.staging_table(layer), sql.SQL(", ").join(map(sql.Identifier, publish.staging_columns(layer)))
     )
-    with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(["int8", "uuid", *types, "bytea"])
+    with job.conn.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(["int8", "bytea", *types, "bytea"])  # a uuid's and a geometry's binary form are their bytes
         for batch in source.batches():
             if recognised is None:
                 recognised = crs_rules.recognise(
-                    source.crs, options.crs, batch.geometry, geographic_by_name=source.geographic_by_name,
-                    city_bbox=catalog.city.bbox, datum=options.datum,
+                    source.crs, job.options.crs, batch.geometry, geographic_by_name=source.geographic_by_name,
+                    city_bbox=job.catalog.city.bbox, datum=job.options.datum,
                 )  # fmt: skip
-            for row in _rows(catalog, layer, batch, mapping, options, recognised, tally):
+            for row in _rows(job, batch, recognised):
                 copy.write_row(row)
-            progress(tally.read, source.total)
+            progress(job.account.read, source.total)
     if recognised is None:
         raise IngestError("the source has no rows")
     return recognised
 
 
-def _rows(
-    catalog: Catalog, layer: Layer, batch: Batch, mapping: Mapping, options: Options,
-    recognised: crs_rules.Recognised, tally: _Tally,
-) -> Iterable[tuple[Any, ...]]:  # fmt: skip
-    """The good rows of a batch, in staging's column order."""
-    number = len(batch.geometry)
-    converted = conversion.convert(catalog, layer, mapping, batch.columns, batch.first_row)
-    shapes = geometry.fit_type(layer, batch.geometry)
-    shapes = crs_rules.to_storage(shapes, recognised)
-    shapes, keep, refused, repaired = geometry.check(layer, shapes, batch.first_row)
+def _rows(job: _Load, batch: Batch, recognised: crs_rules.Recognised) -> Iterable[tuple[Any, ...]]:
+    """The good rows of a batch, in staging's column order; the others are set aside."""
+    layer, options, number = job.layer, job.options, len(batch.geometry)
+    converted = conversion.convert(job.catalog, layer, job.mapping, batch.columns, batch.first_row)
+    shapes = crs_rules.to_storage(geometry.fit_type(layer, batch.geometry), recognised)
+    shapes, keep, found = geometry.check(layer, shapes, batch.first_row)
     keep &= converted.keep
-    tally.read += number
-    tally.repaired += repaired
-    _remember(tally, batch, [*converted.rejections, *refused])
     sound = shapes.copy()
     sound[~keep] = None
     values = converted.values | geometry.derive(layer, sound)
@@ -159,81 +159,85 @@ def _rows(
     if layer.versioned:
         values.setdefault("valid_from", np.full(number, options.valid_from, dtype=object))
         values.setdefault("valid_to", np.full(number, None, dtype=object))
-    wkb = shapely.to_wkb(shapely.set_srid(shapes, tables.SRID), include_srid=True)
-    values["geom"] = wkb
-    _give_keys(layer, values, wkb, keep, tally)
+    broken = list(row_rules.check(layer, values, sound, keep, batch.first_row))
+    for finding in broken:
+        if finding.severity == "error" and finding.source_row is not None:
+            keep[finding.source_row - batch.first_row] = False
+    account = job.account
+    account.read += number
+    account.refused += int((~keep).sum())
+    account.add([*converted.findings, *found, *broken])
+    job.refused.add(batch, ~keep, shapes, job.mapping)
+    values["geom"] = shapely.to_wkb(shapely.set_srid(shapes, tables.SRID), include_srid=True)
+    _give_keys(job, values, keep)
     kept = np.flatnonzero(keep)
     lists = {name: values[name][kept].tolist() for name in tables.row_columns(layer)}
     digests = content.digests(layer, lists, lists["geom"])
     return zip((kept + batch.first_row).tolist(), digests, *lists.values(), strict=True)
 
 
-def _give_keys(layer: Layer, values: dict[str, Any], wkb: Any, keep: Any, tally: _Tally) -> None:
+def _give_keys(job: _Load, values: dict[str, Any], keep: Any) -> None:
     """A row without a key gets one from its content, so that the same row delivered again has the same key."""
+    layer = job.layer
     keys = values[layer.key_field]
-    content = [name for name, decl in layer.fields.items() if not decl.key and not decl.derived]
+    names = [name for name, decl in layer.fields.items() if not decl.key and not decl.derived]
     for index in np.flatnonzero(keep):
         if keys[index] is None:
-            text = json.dumps([str(values[name][index]) for name in content], ensure_ascii=False)
-            keys[index] = hashlib.sha256(text.encode() + wkb[index]).hexdigest()[:16]
-            tally.keyless += 1
+            text = json.dumps([str(values[name][index]) for name in names], ensure_ascii=False)
+            keys[index] = hashlib.sha256(text.encode() + values["geom"][index]).hexdigest()[:16]
+            job.account.keyless += 1
 
 
-def _remember(tally: _Tally, batch: Batch, refused: list[Rejection]) -> None:
-    tally.rejections += refused
-    for rejection in refused[: max(0, _QUARANTINE_LIMIT - len(tally.records))]:
-        index = rejection.source_row - batch.first_row
-        record = json.loads(batch.columns.iloc[[index]].to_json(orient="records", force_ascii=False))[0]
-        shape = batch.geometry[index]
-        record["geometry"] = None if shape is None else shape.wkt
-        tally.records.append((rejection, json.dumps(record, ensure_ascii=False)))
+def _check_whole(job: _Load, release: int) -> None:
+    """Check the rules over all staged rows; rows that break one are moved to quarantine before the next is checked."""
+    conn, layer, mode = job.conn, job.layer, job.options.mode
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        lambda: staged_rules.duplicate_keys(conn, layer),
+        lambda: staged_rules.check(conn, job.catalog, layer, mode),
+        lambda: topology.check(conn, job.catalog, layer, mode, job.account.unchecked),
+    )
+    for check in checks:
+        found = list(check())
+        job.account.add(found)
+        rows = sorted({f.source_row for f in found if f.severity == "error" and f.source_row is not None})
+        if rows:
+            job.account.refused += quarantine.move_staged(conn, layer, release, rows)
 
 
-def _reject_duplicate_keys(conn: Connection[Any], layer: Layer, tally: _Tally) -> int:
-    """Quarantine rows whose key an earlier row of the same source has; returns how many."""
-    key = [sql.Identifier(layer.key_field), *([sql.Identifier("valid_from")] if layer.versioned else [])]
-    found = conn.execute(
-        sql.SQL(
-            "WITH ranked AS ("
-            " SELECT ctid, row_number() OVER (PARTITION BY {} ORDER BY _source_row) AS nth FROM {staged})"
-            " DELETE FROM {staged} AS s USING ranked WHERE s.ctid = ranked.ctid AND ranked.nth > 1"
-            " RETURNING s._source_row, s.{key},"
-            " to_jsonb(s) - 'geom' || jsonb_build_object('geometry', st_astext(s.geom))"
-        ).format(sql.SQL(", ").join(key), staged=publish.staging_table(layer), key=key[0])
-    ).fetchall()
-    for row, value, record in found:
-        rejection = Rejection(row, "unique", layer.key_field, value)
-        tally.rejections.append(rejection)
-        tally.records.append((rejection, json.dumps(record, ensure_ascii=False)))
-    return len(found)
+def _refuse_if_stopped(job: _Load, report: Report) -> None:
+    account = job.account
+    if account.stops:
+        rules = ", ".join(sorted({rule for rule, _, _ in account.stops}))
+        raise QualityStop(f"{report.source} breaks rules that stop a load of {job.layer.id}: {rules}", report)
+    if account.refused == account.read:
+        reasons = sorted({f"{rule} {name}".strip() for rule, name, severity in account.counts if severity == "error"})
+        raise QualityStop(f"no row of {report.source} can be stored: {'; '.join(reasons)}", report)
 
 
-def _quarantine(conn: Connection[Any], layer: Layer, release: int, tally: _Tally) -> None:
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO shikong.quarantine (release_id, layer, source_row, rule, field, value, record)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [(release, layer.id, r.source_row, r.rule, r.field, r.value, record) for r, record in tally.records],
-        )
+def _finding_row(finding: Finding) -> quarantine.FindingRow:
+    return (
+        finding.source_row,
+        finding.rule,
+        finding.field,
+        finding.severity,
+        finding.value,
+        finding.key,
+        finding.shape,
+    )
 
 
-def _reasons(rejections: list[Rejection]) -> str:
-    reasons = sorted({f"{rejection.rule} {rejection.field or ''}".strip() for rejection in rejections})
-    return "; ".join(reasons) or "it has no rows"
-
-
-def _notes(layer: Layer, mapping: Mapping, recognised: crs_rules.Recognised, tally: _Tally) -> Iterator[str]:
+def _notes(job: _Load, recognised: crs_rules.Recognised) -> Iterator[str]:
     if recognised.note:
         yield recognised.note
-    if mapping.unused:
-        yield f"columns not taken: {', '.join(mapping.unused)}"
-    absent = [name for name, decl in layer.fields.items() if not decl.derived and name not in mapping.columns]
+    if job.mapping.unused:
+        yield f"columns not taken: {', '.join(job.mapping.unused)}"
+    absent = [name for name, decl in job.layer.fields.items() if not decl.derived and name not in job.mapping.columns]
     if absent:
         yield f"fields without a column: {', '.join(absent)}"
-    if tally.keyless:
-        yield f"{tally.keyless:,} rows had no key; theirs is made from their content"
-    if tally.repaired:
-        yield f"{tally.repaired:,} invalid geometries repaired"
+    if job.account.keyless:
+        yield f"{job.account.keyless:,} rows had no key; theirs is made from their content"
+    for rule, reason in job.account.unchecked.items():
+        yield f"{rule} could not be checked: {reason}"
 
 
 def file_digest(path: Path) -> str | None:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import shapely
 
-from shikong.ingest.convert import Rejection
 from shikong.ingest.errors import WrongGeometry
+from shikong.ingest.quality.findings import Finding, storable
 from shikong.ingest.readers.base import Geometries
 from shikong.layers.model import Layer
+from shikong.layers.rules import Severity, ValidGeometry
 from shikong.store import ellipsoid
 
 _TYPE_IDS = {
@@ -50,46 +51,51 @@ def fit_type(layer: Layer, shapes: Geometries) -> Geometries:
     return shapes
 
 
-def check(layer: Layer, shapes: Geometries, first_row: int) -> tuple[Geometries, Any, list[Rejection], int]:
+def check(layer: Layer, shapes: Geometries, first_row: int) -> tuple[Geometries, Any, list[Finding]]:
     """Check a batch that is in storage coordinates.
 
-    Gives the shapes (repaired where the layer allows), which rows to keep, why the others not, and
-    how many were repaired.
+    Gives the shapes (repaired where the layer allows, and each repair noted), which rows to keep, and what was found.
     """
-    rejections: list[Rejection] = []
+    findings: list[Finding] = []
     keep = np.ones(len(shapes), dtype=bool)
 
-    def reject(bad: Any, rule: str, values: Any = None) -> None:
+    def find(bad: Any, rule: str, values: Any = None, severity: Severity = "error") -> None:
         nonlocal keep
-        for index in np.flatnonzero(bad & keep):
+        found = np.flatnonzero(bad & keep)
+        for index, shape in zip(found.tolist(), storable(shapes[found]), strict=True):
             value = None if values is None else str(values[index])
-            rejections.append(Rejection(first_row + int(index), rule, "geometry", value))
-        keep &= ~bad
+            findings.append(Finding(first_row + index, rule, "geometry", value, severity, shape=shape))
+        if severity != "warning":
+            keep &= ~bad
 
-    reject(shapely.is_missing(shapes) | shapely.is_empty(shapes), "no_geometry")
+    find(shapely.is_missing(shapes) | shapely.is_empty(shapes), "no_geometry")
     kinds = shapely.get_type_id(shapes)
     wrong = kinds != _TYPE_IDS[layer.geometry or ""]
-    reject(wrong, f"not_a_{layer.geometry}", [_NAMES.get(int(kind)) for kind in kinds])
+    find(wrong, f"not_a_{layer.geometry}", [_NAMES.get(int(kind)) for kind in kinds])
     bounds = shapely.bounds(shapes)
     with np.errstate(invalid="ignore"):
         outside = ~((bounds[:, 0] >= -180) & (bounds[:, 2] <= 180) & (bounds[:, 1] >= -90) & (bounds[:, 3] <= 90))
-    reject(outside, "outside_the_earth", bounds.tolist())
-    repaired = 0
+    find(outside, "outside_the_earth", bounds.tolist())
+    rule = next((rule for rule in layer.quality if isinstance(rule, ValidGeometry)), None)
     invalid = ~shapely.is_valid(shapes) & keep
-    if "repair_geometry" in layer.quality and invalid.any():
-        shapes, repaired = _repair(layer, shapes, invalid)
-        invalid &= ~shapely.is_valid(shapes)
-    if "valid_geometry" in layer.quality or "repair_geometry" in layer.quality:
-        reject(invalid, "valid_geometry", shapely.is_valid_reason(shapes))
-    return shapes, keep, rejections, repaired
+    if rule is not None and invalid.any():
+        reasons = shapely.is_valid_reason(shapes)
+        if rule.repair:
+            mended = _repair(layer, shapes, invalid)
+            done = invalid & shapely.is_valid(mended) & ~shapely.is_empty(mended)
+            find(done, "repaired_geometry", reasons, "warning")
+            shapes = np.where(done, mended, shapes)
+            invalid &= ~done
+        find(invalid, rule.rule, reasons, rule.severity)
+    return shapes, keep, findings
 
 
-def _repair(layer: Layer, shapes: Geometries, invalid: Any) -> tuple[Geometries, int]:
+def _repair(layer: Layer, shapes: Geometries, invalid: Any) -> Geometries:
     """Repair with the structure method, which keeps what the rings enclose and adds nothing."""
     shapes = shapes.copy()
     shapes[invalid] = shapely.make_valid(shapes[invalid], method="structure", keep_collapsed=False)
     shapes[invalid] = fit_type(layer, shapes[invalid])
-    return shapes, int((shapely.is_valid(shapes) & invalid).sum())
+    return shapes
 
 
 def derive(layer: Layer, shapes: Geometries) -> dict[str, Any]:

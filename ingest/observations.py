@@ -16,14 +16,15 @@ import pandas as pd
 import xarray as xr
 from psycopg import Connection
 
-from shikong.ingest.convert import Rejection, moment
+from shikong.ingest.convert import moment
 from shikong.ingest.errors import EmptySource, IngestError, UnreadableSource
 from shikong.ingest.features import Options, Progress, file_digest
+from shikong.ingest.quality.findings import Account, Finding
 from shikong.ingest.readers import table
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import observations, releases, tables
+from shikong.store import observations, quarantine, releases, tables
 
 _STATION = ("station", "stations", "stcd", "site_no", "gauge_id", "测站编码")
 _TIME = ("time", "tm", "datetime", "date", "时间")
@@ -38,22 +39,27 @@ def load(
     """Load observations into a layer; rows that are there already stay as they are."""
     zone = ZoneInfo(catalog.city.timezone)
     frame = _netcdf(path, layer, options) if path.suffix.lower() in (".nc", ".nc4") else table.read_frame(path)
-    long, rejections, read = _long(layer, frame, options, zone)
+    long, findings, read = _long(layer, frame, options, zone)
     if long.empty:
         raise IngestError(f"no observation in {path.name} can be stored")
     with conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
         tables.ensure(conn, layer)
         staged = observations.stage(conn, _tuples(long, progress))
-        counts = releases.Counts(read, staged, len(rejections))
+        counts = releases.Counts(read, staged, len(findings))
         source = releases.Source(path.name, file_digest(path), None, None, options.origin)
         release = releases.next_release(conn, layer, source, counts)
         fresh, changed = observations.publish(conn, layer, release)
         first, last, number = observations.extent(conn, layer)
         counts = replace(counts, added=fresh, changed=changed, unchanged=staged - fresh - changed, current=number)
         releases.finish(conn, release, counts, releases.Extent(None, first, last))
+        account = Account()
+        account.add(findings)
+        quarantine.add_findings(conn, release, ((f.source_row, f.rule, f.field, f.severity, f.value, None, None)
+                                                for f in account.findings))  # fmt: skip
+        quarantine.add_results(conn, release, account.counts, {})
     return Report(layer.id, path.name, "observations", "none", "places come from the stations", counts, release, [],
-                  rejections)  # fmt: skip
+                  account.findings, account.counts)  # fmt: skip
 
 
 def _tuples(long: pd.DataFrame, progress: Progress) -> Iterator[observations.Observation]:
@@ -92,7 +98,7 @@ def _parameter(layer: Layer, column: str, options: Options) -> str | None:
 
 def _long(
     layer: Layer, frame: pd.DataFrame, options: Options, zone: ZoneInfo
-) -> tuple[pd.DataFrame, list[Rejection], int]:
+) -> tuple[pd.DataFrame, list[Finding], int]:
     """One row per station, time and parameter; empty cells are gaps, not zeros."""
     if frame.empty:
         raise EmptySource("the source has no rows")
@@ -108,21 +114,21 @@ def _long(
     stamps = pd.to_datetime(frame[time].map(moments), utc=True)
     origin = frame["origin"] if "origin" in frame.columns else options.origin
     base = pd.DataFrame({"station": frame[station].astype(str).str.strip(), "time": stamps, "origin": origin})
-    parts, rejections = [], []
+    parts, findings = [], []
     good_time = (stamps >= _PLAUSIBLE_TIME[0]) & (stamps < _PLAUSIBLE_TIME[1])
     for index in np.flatnonzero(~good_time.to_numpy(dtype=bool, na_value=False)):
-        rejections.append(Rejection(int(index) + 1, "not_a_datetime", "time", str(frame[time].iloc[index])))
+        findings.append(Finding(int(index) + 1, "not_a_datetime", "time", str(frame[time].iloc[index])))
     for column, parameter in parameters.items():
         values = pd.to_numeric(frame[column], errors="coerce")
         filled = frame[column].notna() & (frame[column].astype(str).str.strip() != "")
         bad = filled & ~np.isfinite(values.fillna(np.nan))
         for index in np.flatnonzero(bad.to_numpy(dtype=bool)):
-            rejections.append(Rejection(int(index) + 1, "not_a_number", parameter, str(frame[column].iloc[index])))
+            findings.append(Finding(int(index) + 1, "not_a_number", parameter, str(frame[column].iloc[index])))
         keep = filled & ~bad & good_time
         part = base[keep].assign(parameter=parameter, value=values[keep].astype(float))
         parts.append(part)
     long = pd.concat(parts, ignore_index=True)
-    return long, rejections, len(long) + len(rejections)
+    return long, findings, len(long) + len(findings)
 
 
 def _column(frame: pd.DataFrame, names: tuple[str, ...], chosen: str | None, what: str) -> str:

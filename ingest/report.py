@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from shikong.ingest.convert import Rejection
+from shikong.ingest.quality.findings import Finding, Kind
 from shikong.store.releases import Counts
+
+_WORDS = {"stop": "{number} stop the load", "error": "quarantined {number}", "warning": "warning {number}"}
 
 
 @dataclass
@@ -27,7 +29,9 @@ class Report:
     counts: Counts
     release: int
     notes: list[str] = field(default_factory=list)
-    rejections: list[Rejection] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    results: Counter[Kind] = field(default_factory=Counter)
+    unchecked: dict[str, str] = field(default_factory=dict)
 
     def print(self, console: Console) -> None:
         """Print the account."""
@@ -46,9 +50,10 @@ class Report:
         for note in self.notes:
             table.add_row("note", note)
         console.print(table)
-        reasons = Counter((rejection.rule, rejection.field or "") for rejection in self.rejections)
-        for (rule, name), number in reasons.most_common():
-            first = next(item for item in self.rejections if item.rule == rule and (item.field or "") == name)
-            console.print(
-                f"  quarantined {number:,}: {rule} {name} (first: row {first.source_row}, value {first.value!r})"
+        for (rule, name, severity), number in self.results.most_common():
+            first = next(
+                item for item in self.findings if (item.rule, item.field or "", item.severity) == (rule, name, severity)
             )
+            place = "" if first.source_row is None else f"row {first.source_row}, "
+            out = _WORDS[severity].format(number=f"{number:,}")
+            console.print(f"  {out}: {rule} {name} (first: {place}value {first.value!r})", soft_wrap=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from shikong.layers import yaml_source
 from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
 from shikong.layers.model import City, CodeList, Layer
+from shikong.layers.rules import References
 
 HOME = Path(__file__).parent
 
@@ -95,6 +96,14 @@ def _reference_faults(
     for name, field in layer.fields.items():
         if field.codes and field.codes not in codes:
             yield Fault(path, 1, f"fields.{name}.codes", f"no code list {field.codes!r}; known: {sorted(codes)}")
+    for number, rule in enumerate(layer.quality):
+        target = getattr(rule, "layer", None)
+        if target is None:
+            continue
+        if target not in layers or layers[target].kind != "features":
+            yield Fault(path, 1, f"quality.{number}.layer", f"{target!r} is not a layer of features")
+        elif isinstance(rule, References) and rule.to not in layers[target].fields:
+            yield Fault(path, 1, f"quality.{number}.to", f"{target} has no field {rule.to!r}")
     if layer.stations and (layer.stations not in layers or layers[layer.stations].geometry != "Point"):
         yield Fault(path, 1, "stations", f"{layer.stations!r} is not a layer of points")
     if layer.source and layer.source.folder:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from shikong.layers.model import City, CodeList, Declared, Layer
+from shikong.layers.declared import Declared
+from shikong.layers.model import City, CodeList, Layer
 
 MODELS: dict[str, type[Declared]] = {"layer": Layer, "code_list": CodeList, "city": City}
 

@@ -9,13 +9,14 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from croniter import croniter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+from shikong.layers import rules
+from shikong.layers.declared import Declared, Identifier
+from shikong.layers.source import SourceDecl
+
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 FieldType = Literal["string", "integer", "number", "boolean", "date", "datetime"]
@@ -25,12 +26,6 @@ Theme = Literal["base", "planning", "nature", "water", "culture", "catalogue"]
 
 #: Names that every feature has besides its declared fields; a declaration may not use them.
 RESERVED_FIELDS = frozenset({"id", "geom", "geometry", "valid_from", "valid_to", "origin", "release"})
-
-
-class Declared(BaseModel):
-    """Base of all parts of a declaration: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Text(Declared):
@@ -102,59 +97,6 @@ class AccessDecl(Declared):
     write: Identifier
 
 
-def _cron(text: str) -> str:
-    if len(text.split()) != 5 or not croniter.is_valid(text):
-        raise ValueError(f"{text!r} is no cron expression: minute hour day month weekday, such as `0 3 * * *`")
-    return text
-
-
-def _below_data(text: str) -> str:
-    path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise ValueError(f"{text!r} must be a path below the data folder, such as inbox/parcels")
-    return text
-
-
-def _single_file(text: str) -> str:
-    if "/" in text or "." not in text or text.lower().endswith(".shp"):
-        raise ValueError(f"{text!r} must name single files, such as *.zip or *.gpkg; a shapefile comes zipped")
-    return text
-
-
-class SourceDecl(Declared):
-    """Where deliveries come from by themselves: an address that is asked at set times, or a folder that is watched.
-
-    The other keys say of each delivery what `shikong ingest` would be told of a file.
-    """
-
-    url: str | None = Field(None, description="address of a file; needs `schedule`")
-    schedule: Annotated[str, AfterValidator(_cron)] | None = Field(
-        None, description="cron expression in the city's time zone: minute hour day month weekday"
-    )
-    folder: Annotated[str, AfterValidator(_below_data)] | None = Field(
-        None, description="folder below the data folder that is watched; needs `pattern`"
-    )
-    pattern: Annotated[str, AfterValidator(_single_file)] | None = Field(
-        None, description="names of the files that are taken, for example *.zip"
-    )
-    crs: str | None = Field(None, description="the CRS of sources that do not say theirs, for example EPSG:4527")
-    datum: Literal["gcj02"] | None = Field(None, description="coordinates carry the shift of Chinese web maps")
-    source_layer: str | None = Field(None, description="the layer inside the source, when it has several")
-    fields: dict[Identifier, str] = Field(default_factory=dict, description="field: column, when names differ")
-    valid_from: Literal["file_date"] | None = Field(
-        None, description="with `time.valid`: the rows hold from the day on which the file was last changed or fetched"
-    )
-    update: bool = Field(False, description="a delivery adds and changes only; it ends nothing")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.url is None) == (self.folder is None):
-            raise ValueError("give either `url` and `schedule`, or `folder` and `pattern`")
-        if (self.url is None) != (self.schedule is None) or (self.folder is None) != (self.pattern is None):
-            raise ValueError("`url` needs `schedule`, and `folder` needs `pattern`")
-        return self
-
-
 class ParameterDecl(Declared):
     """One observed property of an observations layer, or one variable of a coverage or cube."""
 
@@ -178,7 +120,7 @@ class Layer(Declared):
     parameters: dict[Identifier, ParameterDecl] = Field(default_factory=dict)
     stations: Identifier | None = Field(None, description="observations: the layer that holds the stations")
     time: TimeDecl | None = None
-    quality: tuple[Literal["valid_geometry", "repair_geometry"], ...] = ()
+    quality: tuple[rules.Rule, ...] = Field((), description="rules that every row must pass; a name, or a rule in full")
     tiles: TilesDecl | None = None
     style: StyleDecl | None = None
     access: AccessDecl
@@ -209,6 +151,9 @@ class Layer(Declared):
         for role, name in (("start", self.time and self.time.start), ("end", self.time and self.time.end)):
             if name and (name not in self.fields or self.fields[name].type not in ("date", "datetime")):
                 raise ValueError(f"time.{role}: {name!r} is not a date or datetime field")
+        types = {name: field.type for name, field in self.fields.items()}
+        for fault in rules.faults(self.quality, self.geometry, dict(types)):
+            raise ValueError(fault)
         if self.style and self.style.by:
             field = self.fields.get(self.style.by)
             if field is None or not field.codes:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 from pygeoapi.api import itemtypes
@@ -179,20 +178,25 @@ def _matched(context: Context, layer: Layer, question: Items, returned: int, mor
 
 def _page_links(context: Context, request: Request, layer: Layer, form: str) -> list[dict[str, str]]:
     base = f"{context.base_url}/collections/{layer.id}"
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "f"]
+    kept = _query_without(request, "f")
     links = []
     for name, mimetype in (("json", FORMATS["json"]), ("html", "text/html")):
-        href = f"{base}/items?{urlencode([*kept, ('f', name)])}"
-        links.append(_link("self" if name == form else "alternate", mimetype, href))
+        links.append(_link("self" if name == form else "alternate", mimetype, f"{base}/items?{kept}f={name}"))
     links.append(_link("collection", "application/json", base, layer.title.zh))
     return links
 
 
 def _next_link(context: Context, request: Request, layer: Layer, cursor: str, form: str) -> dict[str, str]:
-    dropped = ("cursor", "offset", "f")
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in dropped]
-    query = urlencode([*kept, ("f", form), ("cursor", cursor)])
-    return _link("next", FORMATS[form], f"{context.base_url}/collections/{layer.id}/items?{query}")
+    kept = _query_without(request, "cursor", "offset", "f")
+    return _link(
+        "next", FORMATS[form], f"{context.base_url}/collections/{layer.id}/items?{kept}f={form}&cursor={cursor}"
+    )
+
+
+def _query_without(request: Request, *dropped: str) -> str:
+    """The request's query string as it came, ready to be continued, without some parameters."""
+    parts = request.url.query.split("&")
+    return "".join(f"{part}&" for part in parts if part and part.partition("=")[0] not in dropped)
 
 
 def _link(rel: str, mimetype: str, href: str, title: str | None = None) -> dict[str, str]:

@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from shikong.layers.model import Layer
 
@@ -23,23 +22,32 @@ def content_fields(layer: Layer) -> list[str]:
     return [*(name for name, decl in layer.fields.items() if decl.derived is None), "origin"]
 
 
-def digests(layer: Layer, values: Mapping[str, Sequence[Any]], wkb: Sequence[bytes]) -> list[UUID]:
-    """The digest of each row.
+def digests(layer: Layer, values: Mapping[str, Sequence[Any]], wkb: Sequence[bytes]) -> list[bytes]:
+    """The digest of each row, 16 bytes.
 
     values: column -> value per row, at least the content fields. wkb: the geometry of each row as it is stored
     (EWKB, EPSG:4490).
     """
-    names = [(name, name.encode()) for name in content_fields(layer)]
-    columns = [(label, values[name]) for name, label in names]
+    columns = [_labelled(name, values[name]) for name in content_fields(layer)]
+    return [hashlib.md5(b"".join(row), usedforsecurity=False).digest() for row in zip(*columns, wkb, strict=True)]
+
+
+def _labelled(name: str, column: Sequence[Any]) -> list[bytes]:
+    """A column's values with its name, as bytes; nothing where a value is missing."""
+    label = b"\x1f" + name.encode() + b"\x1e"
+    known: dict[Any, bytes] = {None: b""}  # many columns have few values
     found = []
-    for number, shape in enumerate(wkb):
-        digest = hashlib.md5(usedforsecurity=False)
-        for label, column in columns:
-            if (value := column[number]) is not None:
-                digest.update(b"\x1f%b\x1e%b" % (label, _text(value).encode()))
-        digest.update(shape)
-        found.append(UUID(bytes=digest.digest()))
+    for value in column:
+        text = known.get(value)
+        if text is None:
+            text = label + _text(value).encode()
+            if len(known) < _REMEMBERED:
+                known[value] = text
+        found.append(text)
     return found
+
+
+_REMEMBERED = 1000
 
 
 def _text(value: Any) -> str:

@@ -43,3 +43,7 @@ class OlderThanKnown(StoreError):
 
 class NoSuchRelease(StoreError):
     """There is no such release of this layer; see `shikong releases`."""
+
+
+class NotInQuarantine(StoreError):
+    """There is no such open row in quarantine; see `shikong quarantine list`."""

@@ -11,9 +11,14 @@ from __future__ import annotations
 import os
 import uuid
 from pathlib import Path
+from typing import Any
+
+from psycopg import Connection
 
 from shikong.layers.model import Layer
-from shikong.store.errors import NotPublished
+from shikong.store import as_of, releases
+from shikong.store.errors import NoSuchRelease, NotPublished
+from shikong.store.principal import current_principal
 
 _SUFFIX = {"coverage": ".tif", "cube": ".zarr"}
 
@@ -36,6 +41,35 @@ def publish(data: Path, layer: Layer, place: Path) -> None:
     fresh = link.with_name(f".{place.name}.link")
     fresh.symlink_to(place.name)
     os.replace(fresh, link)
+
+
+def rollback(conn: Connection[Any], data: Path, layer: Layer, release: int) -> int:
+    """Make a release's raster or cube the present one again, as a new release; returns its number.
+
+    Raises NoSuchRelease, also when the files are no longer there.
+    """
+    with conn.transaction():
+        releases.lock(conn, layer)
+        as_of.require_release(conn, layer, release)
+        fresh, place = conn.execute(
+            _RESTORE, {"release": release, "principal": current_principal.get().name}
+        ).fetchone()  # type: ignore[misc]
+        if not (data / place).exists():
+            raise NoSuchRelease(f"the files of release {release} are not at {data / place} any more")
+        publish(data, layer, data / place)
+    return int(fresh)
+
+
+_RESTORE = """
+    INSERT INTO shikong.release (
+        layer, source, source_sha256, source_crs, datum_note, origin, principal, kind, restores, place, extent,
+        time_from, time_to, rows_read, rows_stored, rows_quarantined, added, changed, ended, unchanged, current_rows
+    )
+    SELECT layer, source, source_sha256, source_crs, datum_note, origin, %(principal)s, 'rollback', id, place, extent,
+        time_from, time_to, rows_read, rows_stored, 0, 0, 1, 0, 0, current_rows
+    FROM shikong.release WHERE id = %(release)s
+    RETURNING id, place
+"""
 
 
 def current(data: Path, layer: Layer) -> Path:

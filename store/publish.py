@@ -56,13 +56,19 @@ def publish_features(
     """
     parts = _parts(layer)
     params = {"release": release, "at": snapshot_of}
-    conn.execute(sql.SQL("CREATE INDEX ON {staged} ({key}, _hash)").format(**parts))
+    first = not _number(conn, "SELECT count(*) FROM (SELECT FROM {table} LIMIT 1) AS x", parts, params)
+    if first:  # an index that is built once takes a third of the time of one that grows row by row
+        tables.drop_indexes(conn, layer)
+    else:
+        conn.execute(sql.SQL("CREATE INDEX ON {staged} ({key}, _hash)").format(**parts))
     conn.execute(sql.SQL("ANALYZE {staged}").format(**parts))
     if layer.versioned and snapshot_of is not None:
         _refuse_older(conn, layer, mode, snapshot_of, parts)
         gone, fresh, changed = _publish_snapshot(conn, mode, parts, params)
     else:
         gone, fresh, changed = _publish_versions(conn, layer, mode, parts, params)
+    if first:
+        tables.ensure_indexes(conn, layer)
     conn.execute(sql.SQL("DELETE FROM {blocks}").format(**parts))
     conn.execute(sql.SQL(_BLOCKS).format(**parts))
     current = _number(conn, "SELECT count(*) FROM {table}", parts, params)

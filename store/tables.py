@@ -99,13 +99,6 @@ def _ensure_features(conn: Connection[Any], layer: Layer) -> None:
     ]
     _create(conn, history(layer), past)
     _add_missing(conn, layer)
-    key = sql.Identifier(layer.key_field)
-    unique = sql.SQL(", ").join([key, sql.Identifier("valid_from")] if layer.versioned else [key])
-    _index(conn, layer, "key", sql.SQL("CREATE UNIQUE INDEX {} ON {} ({})"), table(layer), unique)
-    _index(conn, layer, "geom", sql.SQL("CREATE INDEX {} ON {} USING gist ({})"), table(layer), sql.Identifier("geom"))
-    if layer.tiles:
-        column = sql.Identifier("geom_3857")
-        _index(conn, layer, "geom_3857", sql.SQL("CREATE INDEX {} ON {} USING gist ({})"), table(layer), column)
     _create(
         conn,
         blocks(layer),
@@ -115,11 +108,30 @@ def _ensure_features(conn: Connection[Any], layer: Layer) -> None:
             sql.SQL("area geometry (Polygon, {}) NOT NULL").format(sql.Literal(SRID)),
         ],
     )
-    area = sql.Identifier("area")
-    _index(conn, layer, "block_area", sql.SQL("CREATE INDEX {} ON {} USING gist ({})"), blocks(layer), area)
+    ensure_indexes(conn, layer)
+    key, geom, area = (sql.Identifier(name) for name in (layer.key_field, "geom", "area"))
+    _index(conn, layer, "block_area", _GIST, blocks(layer), area)
     _index(conn, layer, "history_key", sql.SQL("CREATE INDEX {} ON {} ({})"), history(layer), key)
-    geom = sql.Identifier("geom")
-    _index(conn, layer, "history_geom", sql.SQL("CREATE INDEX {} ON {} USING gist ({})"), history(layer), geom)
+    _index(conn, layer, "history_geom", _GIST, history(layer), geom)
+
+
+_GIST = sql.SQL("CREATE INDEX {} ON {} USING gist ({})")
+
+
+def ensure_indexes(conn: Connection[Any], layer: Layer) -> None:
+    """Make the indexes of what holds now, where they are missing."""
+    names = [layer.key_field, *(["valid_from"] if layer.versioned else [])]
+    unique = sql.SQL(", ").join(map(sql.Identifier, names))
+    _index(conn, layer, "key", sql.SQL("CREATE UNIQUE INDEX {} ON {} ({})"), table(layer), unique)
+    _index(conn, layer, "geom", _GIST, table(layer), sql.Identifier("geom"))
+    if layer.tiles:
+        _index(conn, layer, "geom_3857", _GIST, table(layer), sql.Identifier("geom_3857"))
+
+
+def drop_indexes(conn: Connection[Any], layer: Layer) -> None:
+    """Take the indexes of an empty table away before it is filled; readers of the layer wait until the commit."""
+    for what in ("key", "geom", "geom_3857"):
+        conn.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier("data", f"{layer.id}__{what}")))
 
 
 def _content_columns(layer: Layer) -> list[sql.Composable]:

@@ -29,14 +29,16 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import sql
 from pydantic import TypeAdapter
 
+from shikong.ingest import valid_time
 from shikong.ingest.errors import IngestError, SourceAway, UnreadableSource
 from shikong.ingest.features import Options, Progress, file_digest
 from shikong.ingest.job import ingest
 from shikong.ingest.jobs import fetch, folders
+from shikong.ingest.quality import report as quality
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.layers.errors import UnknownLayer
-from shikong.layers.model import SourceDecl
+from shikong.layers.source import SourceDecl
 from shikong.store import database as databases
 from shikong.store import jobs, queue
 from shikong.store.database import Database
@@ -55,7 +57,6 @@ _MAKE_UP = 24 * 3600.0
 _NOTE_EVERY = 1.0  # seconds
 
 _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
-_REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 
 Work = Callable[[Database, Progress], str]
 
@@ -183,7 +184,9 @@ class Loads:
             folders.put_away(source, "done", job, orjson.dumps({"note": message, "sha256": digest}))
             return message
         report = ingest(database, self._catalog, path, layer, self._options(self._declared(layer), path), progress)
-        folders.put_away(source, "done", job, _REPORT.dump_json(report, indent=2))
+        with database.thread_session() as conn:
+            account = quality.as_json(quality.load(conn, report.release))
+        folders.put_away(source, "done", job, account.encode())
         return _summary(report)
 
     def _declared(self, layer: str) -> SourceDecl:
@@ -193,10 +196,8 @@ class Loads:
         return declared
 
     def _options(self, declared: SourceDecl, path: Path) -> Options:
-        valid_from = None
-        if declared.valid_from == "file_date":
-            written = datetime.fromtimestamp(path.stat().st_mtime, ZoneInfo(self._catalog.city.timezone))
-            valid_from = written.replace(hour=0, minute=0, second=0, microsecond=0)
+        zone = ZoneInfo(self._catalog.city.timezone)
+        valid_from = valid_time.parse(declared.valid_from, path, zone) if declared.valid_from else None
         return Options(
             crs=declared.crs, datum=declared.datum, source_layer=declared.source_layer, fields=declared.fields,
             valid_from=valid_from, mode="update" if declared.update else "replace",
@@ -260,6 +261,8 @@ def told(error: BaseException, place: Path) -> str:
         return "stopped before it was published; nothing has changed"
     if isinstance(error, IngestError | StoreError | UnknownLayer):
         return fetch.without_secrets(str(error)).replace(f"{place}/", "")
+    if isinstance(error, OSError):
+        return f"the file could not be read or moved: {error.strerror}; mend that, then `shikong jobs retry`"
     return f"a defect of the service stopped the load ({type(error).__name__}); the worker's log has the details"
 
 

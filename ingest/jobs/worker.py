@@ -74,7 +74,8 @@ async def _run(store: Database, catalog: Catalog, timing: Timing, once: bool) ->
             LOG.warning("database_away", reason=str(error))
             if once:
                 raise DatabaseAway from error
-        gone = worker.worker_id  # still set when the worker could not take its leave: its jobs are free at once
+        # Still set when the worker could not take its leave; then its jobs are freed as soon as the database answers.
+        gone = worker.worker_id or gone
         await _pause(stop, timing.look)
 
 
@@ -118,7 +119,12 @@ class _Rounds:
     def _once(self) -> None:
         self._look_for_adrift()
         rescue(self.store, self.timing.silent_for)
-        for delivery in self.watch.look(time.monotonic()):
+        try:
+            deliveries = self.watch.look(time.monotonic())
+        except OSError as error:  # a network share that is away, or closed to us
+            LOG.warning("folder_away", reason=str(error))
+            return
+        for delivery in deliveries:
             job = folders.defer(self.store, delivery)
             if job is not None:
                 LOG.info("delivery_deferred", layer=delivery.layer, file=delivery.path.name, job=job)

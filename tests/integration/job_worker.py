@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shikong.ingest.jobs.worker import Timing, run
 from shikong.layers import catalog
-from shikong.layers.model import SourceDecl
+from shikong.layers.source import SourceDecl
 from shikong.store.database import Database
 from shikong.store.settings import StoreSettings
 

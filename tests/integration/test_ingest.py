@@ -109,14 +109,16 @@ def test_bad_rows_go_to_quarantine_with_their_reason(empty_store: Database, tmp_
     report = load(empty_store, path, "districts")
     assert (report.counts.read, report.counts.stored, report.counts.quarantined) == (6, 2, 4)
     rows = query(
-        empty_store, "SELECT source_row, rule, field, value, record FROM shikong.quarantine ORDER BY source_row"
+        empty_store,
+        "SELECT source_row, f.rule, f.field, f.value, record FROM shikong.quarantine"
+        " JOIN shikong.finding AS f USING (release_id, source_row) ORDER BY source_row",
     )
     assert [row[:3] for row in rows] == [
         (3, "not_in_code_list:district_level", "level"), (4, "required", "xzqmc"), (5, "unique", "xzqdm"),
         (6, "no_geometry", "geometry"),
     ]  # fmt: skip
     assert rows[0][3] == "planet"
-    assert rows[0][4]["XZQDM"] == frame.loc[2, "XZQDM"]
+    assert rows[0][4]["xzqdm"] == frame.loc[2, "XZQDM"]
     assert query(empty_store, "SELECT level FROM data.districts ORDER BY xzqdm") == [("county",), ("city",)]
 
 
@@ -126,11 +128,13 @@ def test_invalid_shapes_are_repaired_only_where_the_layer_allows(empty_store: Da
     frame.loc[0, "geometry"] = bow
     path = tmp_path / "d.gpkg"
     frame.to_file(path)
-    assert any("1 invalid geometries repaired" in note for note in load(empty_store, path, "districts").notes)
+    mended = load(empty_store, path, "districts")
+    assert [(f.source_row, f.rule, f.severity) for f in mended.findings] == [(1, "repaired_geometry", "warning")]
+    assert (mended.counts.stored, mended.counts.quarantined) == (2, 0)
     frame.rename(columns={"XZQDM": "code", "XZQMC": "name"}).to_file(tmp_path / "r.gpkg")
     report = load(empty_store, tmp_path / "r.gpkg", "ecological_redline")
-    assert [(r.source_row, r.rule) for r in report.rejections] == [(1, "valid_geometry")]
-    assert "Self-intersection" in str(report.rejections[0].value)
+    assert [(r.source_row, r.rule) for r in report.findings] == [(1, "valid_geometry")]
+    assert "Self-intersection" in str(report.findings[0].value)
 
 
 def _broken(tmp_path: Path) -> list[tuple[Path, type[Exception], str]]:
@@ -272,7 +276,7 @@ def test_observations_are_idempotent_and_correctable(empty_store: Database, tmp_
     path.write_text("stcd,time,z,drp\n1,2026-07-01T09:00,31.7,much\n", encoding="utf-8")
     third = load(empty_store, path, "hydro_observations")
     assert (third.counts.added, third.counts.changed, third.counts.quarantined) == (0, 1, 1)
-    assert [(r.rule, r.field, r.value) for r in third.rejections] == [("not_a_number", "drp", "much")]
+    assert [(r.rule, r.field, r.value) for r in third.findings] == [("not_a_number", "drp", "much")]
     rows = query(empty_store, "SELECT s.parameter, o.time, o.value FROM data.hydro_observations o"
                  " JOIN data.hydro_observations__series s ON s.id = o.series ORDER BY 1, 2")  # fmt: skip
     assert [(p, t.astimezone(UTC), v) for p, t, v in rows] == [

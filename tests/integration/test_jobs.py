@@ -35,7 +35,7 @@ from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
 from shikong.ingest.jobs import folders, loads, worker
 from shikong.layers import catalog
-from shikong.layers.model import SourceDecl
+from shikong.layers.source import SourceDecl
 from shikong.store import database, jobs, migrate, queue
 from shikong.store.cluster import Cluster
 from shikong.store.database import Database
@@ -409,7 +409,7 @@ def test_a_file_in_a_watched_folder_is_taken_once_and_put_away(
             time.sleep(0.5)
     wait_for((inbox / "done/1-d.gpkg").exists, "the file to be loaded")
     report = json.loads((inbox / "done/1-d.gpkg.report.json").read_text(encoding="utf-8"))
-    assert (report["counts"]["stored"], report["counts"]["quarantined"]) == (30, 0)
+    assert (report["release"]["source"], report["release"]["rows_stored"]) == ("d.gpkg", 30)
     assert names(dsn_of(loaded)) == {"新"}
     (inbox / "again.gpkg").write_bytes(whole)
     (inbox / "bad.gpkg").write_bytes(whole[:3000])
@@ -482,7 +482,7 @@ def test_a_job_whose_end_could_not_be_written_is_begun_anew(
 def test_rows_of_a_delivery_hold_from_the_day_of_its_file(loaded: Database) -> None:
     found = catalog.default()
     layer = found.layer("parcels").model_copy(
-        update={"source": SourceDecl(folder="inbox", pattern="*.gpkg", valid_from="file_date")}
+        update={"source": SourceDecl(folder="inbox", pattern="*.gpkg", valid_from="file-date")}
     )
     found = replace(found, layers=found.layers | {"parcels": layer})
     path = loaded.settings.data / "inbox/p.gpkg"

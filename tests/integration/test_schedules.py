@@ -27,7 +27,7 @@ from shikong.ingest.jobs import fetch, worker
 from shikong.ingest.jobs.loads import Backoff, Loads
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
-from shikong.layers.model import SourceDecl
+from shikong.layers.source import SourceDecl
 from shikong.store import jobs
 from shikong.store.database import ConnectionLost, Database
 from shikong.store.errors import DatabaseAway, DiskFull, SchemaConflict

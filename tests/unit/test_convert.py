@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shikong.ingest.convert import Converted, Rejection, convert, map_fields
+from shikong.ingest.convert import Converted, convert, map_fields
 from shikong.ingest.errors import IngestError
+from shikong.ingest.quality.findings import Finding
 from shikong.layers import catalog
 from shikong.layers.model import FieldDecl, Layer, Text
 
@@ -35,11 +36,11 @@ def _convert(layer: Layer, frame: pd.DataFrame, first_row: int = 1, **chosen: st
     return convert(CATALOG, layer, map_fields(layer, list(frame.columns), chosen), frame, first_row)
 
 
-def _values(layer: Layer, values: Any) -> tuple[list[Any], list[Rejection]]:
+def _values(layer: Layer, values: Any) -> tuple[list[Any], list[Finding]]:
     frame = pd.DataFrame({"venue_id": [str(n) for n in range(len(values))], "name": "馆", "value": values})
     done = _convert(layer, frame)
-    assert [index + 1 for index in np.flatnonzero(~done.keep)] == sorted({r.source_row for r in done.rejections})
-    return list(done.values["value"]), done.rejections
+    assert [index + 1 for index in np.flatnonzero(~done.keep)] == sorted({r.source_row for r in done.findings})
+    return list(done.values["value"]), done.findings
 
 
 @pytest.mark.parametrize(
@@ -62,10 +63,10 @@ def _values(layer: Layer, values: Any) -> tuple[list[Any], list[Rejection]]:
     ],
 )
 def test_a_value_becomes_its_type(kind: str, given_values: list[Any], expected: list[Any]) -> None:
-    found, rejections = _values(_layer(type=kind), given_values)
+    found, findings = _values(_layer(type=kind), given_values)
     assert found == expected
     assert [type(value) for value in found] == [type(value) for value in expected]
-    assert rejections == []
+    assert findings == []
 
 
 @pytest.mark.parametrize(
@@ -81,9 +82,9 @@ def test_a_value_becomes_its_type(kind: str, given_values: list[Any], expected: 
     ],
 )
 def test_a_time_without_a_zone_is_the_citys_own(text: Any, moment: datetime) -> None:
-    found, rejections = _values(_layer(type="datetime"), [text])
+    found, findings = _values(_layer(type="datetime"), [text])
     assert found == [moment]
-    assert rejections == []
+    assert findings == []
 
 
 @pytest.mark.parametrize(
@@ -95,50 +96,48 @@ def test_a_time_without_a_zone_is_the_citys_own(text: Any, moment: datetime) -> 
     ],
 )  # fmt: skip
 def test_a_value_that_does_not_fit_is_refused_with_row_rule_field_and_value(kind: str, bad: str) -> None:
-    found, rejections = _values(_layer(type=kind), ["", bad, None])
-    assert rejections == [Rejection(2, f"not_a_{kind}", "value", bad)]
+    found, findings = _values(_layer(type=kind), ["", bad, None])
+    assert findings == [Finding(2, f"not_a_{kind}", "value", bad)]
     assert found[0] is found[1] is found[2] is None
 
 
 def test_rows_are_numbered_from_the_batchs_first() -> None:
     frame = pd.DataFrame({"venue_id": ["a", "b"], "name": ["馆", ""]})
-    assert _convert(VENUES, frame, first_row=50_001).rejections == [Rejection(50_002, "required", "name", "")]
+    assert _convert(VENUES, frame, first_row=50_001).findings == [Finding(50_002, "required", "name", "")]
 
 
 def test_a_long_value_is_told_in_part() -> None:
-    _, rejections = _values(_layer(type="integer"), ["x" * 5000])
-    assert rejections[0].value == "x" * 200
+    _, findings = _values(_layer(type="integer"), ["x" * 5000])
+    assert findings[0].value == "x" * 200
 
 
 def test_a_code_is_taken_by_code_alias_or_title_in_either_language() -> None:
     assert CATALOG.codes["district_level"].codes["county"].aliases == ("district",)
-    found, rejections = _values(
+    found, findings = _values(
         _layer(type="string", codes="district_level"),
         ["county", "district", "县（市、区）", "County or district", None],
     )
     assert found == ["county"] * 4 + [None]
-    assert rejections == []
+    assert findings == []
 
 
 @pytest.mark.parametrize("bad", ["planet", "COUNTY", "0101"])
 def test_a_code_that_the_list_lacks_is_refused(bad: str) -> None:
-    found, rejections = _values(_layer(type="string", codes="district_level"), [bad, "city"])
-    assert rejections == [Rejection(1, "not_in_code_list:district_level", "value", bad)]
+    found, findings = _values(_layer(type="string", codes="district_level"), [bad, "city"])
+    assert findings == [Finding(1, "not_in_code_list:district_level", "value", bad)]
     assert found[1] == "city"
 
 
 def test_a_numeric_code_loses_no_leading_zero_when_it_is_text() -> None:
     frame = pd.DataFrame({"bsm": ["1", "2"], "dlbm": ["0101", "101"], "valid_from": "2024-12-31"})
     done = _convert(PARCELS, frame)
-    assert [(r.source_row, r.rule, r.value) for r in done.rejections] == [
-        (2, "not_in_code_list:land_use_survey", "101")
-    ]
+    assert [(r.source_row, r.rule, r.value) for r in done.findings] == [(2, "not_in_code_list:land_use_survey", "101")]
     assert next(iter(done.values["dlbm"])) == "0101"
 
 
 def test_one_row_may_have_several_reasons() -> None:
     frame = pd.DataFrame({"venue_id": ["a"], "name": [None], "capacity": ["many"], "type": ["pub"]})
-    assert {(r.rule, r.field) for r in _convert(VENUES, frame).rejections} == {
+    assert {(r.rule, r.field) for r in _convert(VENUES, frame).findings} == {
         ("required", "name"), ("not_a_integer", "capacity"), ("not_in_code_list:venue_type", "type"),
     }  # fmt: skip
 
@@ -192,7 +191,7 @@ def test_versions_and_origin_are_read_where_the_layer_has_them() -> None:
     assert done.values["valid_from"][0] == datetime(2024, 12, 30, 16, tzinfo=UTC)
     assert list(done.values["valid_to"]) == [None, None]
     assert list(done.values["origin"]) == ["generated", "delivered"]
-    assert [(r.source_row, r.rule, r.field) for r in done.rejections] == [(2, "not_a_datetime", "valid_from")]
+    assert [(r.source_row, r.rule, r.field) for r in done.findings] == [(2, "not_a_datetime", "valid_from")]
 
 
 def test_a_version_without_a_start_or_that_ends_before_it_starts_is_refused() -> None:
@@ -200,7 +199,7 @@ def test_a_version_without_a_start_or_that_ends_before_it_starts_is_refused() ->
         {"bsm": ["1", "2", "3"], "dlbm": "0101", "valid_from": ["2024-12-31", None, "2024-12-31"],
          "valid_to": [None, None, "2020-01-01"]}
     )  # fmt: skip
-    assert {r.source_row for r in _convert(PARCELS, frame).rejections} == {2, 3}
+    assert {r.source_row for r in _convert(PARCELS, frame).findings} == {2, 3}
 
 
 @given(st.lists(st.one_of(st.none(), st.text(max_size=8), st.floats(), st.integers(-(2**40), 2**40)), min_size=1))
@@ -208,8 +207,8 @@ def test_a_version_without_a_start_or_that_ends_before_it_starts_is_refused() ->
 @pytest.mark.parametrize("kind", ["string", "integer", "number", "boolean", "date", "datetime"])
 def test_whatever_comes_is_a_value_of_the_type_or_a_reason(kind: str, raw: list[Any]) -> None:
     types = {"string": str, "integer": int, "number": float, "boolean": bool, "date": date, "datetime": datetime}
-    found, rejections = _values(_layer(type=kind), pd.Series(raw, dtype=object))
-    refused = {rejection.source_row for rejection in rejections}
+    found, findings = _values(_layer(type=kind), pd.Series(raw, dtype=object))
+    refused = {finding.source_row for finding in findings}
     for number, (value, source) in enumerate(zip(found, raw, strict=True), 1):
         assert value is None or type(value) is types[kind]
         empty = source is None or pd.isna(source) or not str(source).strip()
