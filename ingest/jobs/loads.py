@@ -30,7 +30,7 @@ from psycopg import sql
 from pydantic import TypeAdapter
 
 from shikong.ingest import valid_time
-from shikong.ingest.errors import IngestError, SourceAway, UnreadableSource
+from shikong.ingest.errors import IngestError, QualityStop, SourceAway, UnreadableSource
 from shikong.ingest.features import Options, Progress, file_digest
 from shikong.ingest.job import ingest
 from shikong.ingest.jobs import fetch, folders
@@ -55,6 +55,9 @@ ATTEMPTS = 9
 _MAKE_UP = 24 * 3600.0
 
 _NOTE_EVERY = 1.0  # seconds
+
+#: Findings in the report of a refused file.
+_LISTED = 2000
 
 _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
 
@@ -170,7 +173,7 @@ class Loads:
             else:
                 final = Backoff().get_retry_decision(exception=error, job=context.job) is None
             if final:
-                folders.put_away(path, "failed", job, orjson.dumps({"error": told(error, path.parent)}))
+                folders.put_away(path, "failed", job, _refusal(error, path.parent))
             raise
 
     def _take(self, source: Path, job: int, layer: str, database: Database, progress: Progress) -> str:
@@ -264,6 +267,22 @@ def told(error: BaseException, place: Path) -> str:
     if isinstance(error, OSError):
         return f"the file could not be read or moved: {error.strerror}; mend that, then `shikong jobs retry`"
     return f"a defect of the service stopped the load ({type(error).__name__}); the worker's log has the details"
+
+
+def _refusal(error: BaseException, place: Path) -> bytes:
+    """The report (JSON) of a file that was not loaded: why, and the rows that the checks found."""
+    document: dict[str, Any] = {"error": told(error, place)}
+    if isinstance(error, QualityStop):
+        document["results"] = [
+            {"rule": rule, "field": name, "severity": severity, "failed": failed}
+            for (rule, name, severity), failed in error.report.results.most_common()
+        ]
+        document["findings"] = [
+            {"source_row": found.source_row, "key": found.key, "rule": found.rule, "field": found.field,
+             "severity": found.severity, "value": found.value}
+            for found in error.report.findings[:_LISTED]
+        ]  # fmt: skip
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
 
 def _summary(report: Report) -> str:

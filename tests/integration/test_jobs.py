@@ -479,6 +479,27 @@ def test_a_job_whose_end_could_not_be_written_is_begun_anew(
     assert names(dsn_of(loaded)) == {"新"}
 
 
+def test_the_report_of_a_refused_delivery_names_its_rows(loaded: Database) -> None:
+    loaded.settings.data.mkdir(exist_ok=True)
+    path = write_districts(loaded.settings.data / "inbox.gpkg", 3)
+    frame = gpd.read_file(path).assign(xzqmc=None)
+    frame.to_file(path)
+    layer = catalog.default().layer("districts")
+    found = replace(catalog.default(), layers=catalog.default().layers | {
+        "districts": layer.model_copy(update={"source": SourceDecl(folder="in", pattern="*.gpkg")})
+    })  # fmt: skip
+    (loaded.settings.data / "in").mkdir()
+    path = path.rename(loaded.settings.data / "in/d.gpkg")
+    (delivery,) = folders.Watch(loaded.settings.data, list(found), still_for=0).look(0)
+    assert folders.defer(loaded, delivery) == 1
+    worker.run(loaded, found, worker.Timing(), once=True)
+    report = json.loads((path.parent / "failed/1-d.gpkg.report.json").read_text(encoding="utf-8"))
+    assert [(row["source_row"], row["rule"], row["field"]) for row in report["findings"]] == [
+        (number, "required", "xzqmc") for number in (1, 2, 3)
+    ]  # fmt: skip
+    assert report["error"] == job_of(loaded, 1).message
+
+
 def test_rows_of_a_delivery_hold_from_the_day_of_its_file(loaded: Database) -> None:
     found = catalog.default()
     layer = found.layer("parcels").model_copy(
