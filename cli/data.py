@@ -6,9 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
-from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -17,13 +15,15 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shikong.cli.console import clear_errors, err, out
+from shikong.ingest import valid_time
 from shikong.ingest.errors import IngestError
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest as run_ingest
+from shikong.ingest.jobs import loads
 from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.samples import city
-from shikong.store import database
+from shikong.store import database, locks
 from shikong.store import migrate as migrations
 from shikong.store.database import Database
 
@@ -41,16 +41,25 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
     ] = None,
     swap_axes: Annotated[bool, typer.Option("--swap-axes", help="the source has y (latitude) before x")] = False,
     update: Annotated[bool, typer.Option("--update", help="add and change only; end nothing")] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="leave it to a worker and print the job's number")] = False,
 ) -> None:
     """Load a source into a layer: read, check, publish at once, and report every row."""
     with clear_errors():
+        zone = ZoneInfo(catalog.default().city.timezone)
         options = Options(
             crs=crs, datum=datum, source_layer=source_layer, fields=_pairs(map or []),
-            valid_from=_moment(valid_from, source), mode="update" if update else "replace",
-            swap_axes=swap_axes,
+            valid_from=valid_time.parse(valid_from, Path(source), zone) if valid_from else None,
+            mode="update" if update else "replace", swap_axes=swap_axes,
         )  # fmt: skip
-        migrations.migrate(database.dsn(database.default().settings))
-        report = _with_progress(database.default(), source, layer, options)
+        store = database.default()
+        migrations.migrate(database.dsn(store.settings))
+        if queue:
+            layer = catalog.default().layer(layer).id
+            out.print(f"job {loads.defer(store, source, layer, options)}: see `shikong jobs`")
+            return
+        if locks.is_loading(store, layer):
+            err.print(f"[dim]  another load of {layer} is under way; this one waits for it[/]")
+        report = _with_progress(store, source, layer, options)
         report.print(out)
 
 
@@ -103,27 +112,3 @@ def _pairs(texts: list[str]) -> dict[str, str]:
             raise IngestError(f"--map {text}: write field=COLUMN")
         pairs[name.strip()] = column.strip()
     return pairs
-
-
-def _moment(text: str | None, source: str) -> datetime | None:
-    """The time that --valid-from means, in the city's time zone where it gives none."""
-    if text is None:
-        return None
-    zone = ZoneInfo(catalog.default().city.timezone)
-    if text == "file-date":
-        return datetime.combine(datetime.fromtimestamp(Path(source).stat().st_mtime, zone), time(), zone)
-    if text == "file-name":
-        text = _date_in(Path(source).name)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise IngestError(f"--valid-from {text}: write a date such as 2024-12-31") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-
-
-def _date_in(name: str) -> str:
-    """The one date in a file's name: parcels_20241231.shp, parcels-2024-12-31.gpkg."""
-    found = re.findall(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)", name)
-    if len(found) != 1:
-        raise IngestError(f"--valid-from file-name: {name} has {len(found) or 'no'} dates such as 20241231 in it")
-    return "-".join(found[0])

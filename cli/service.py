@@ -33,7 +33,7 @@ _START_TIMEOUT = 60.0
 
 
 def up(size: Annotated[str, typer.Option(help="size of the sample city, when there is no data yet")] = "small") -> None:
-    """Start everything: database, schema, the sample city when there is no data yet, and the server."""
+    """Start everything: database, schema, the sample city when there is no data yet, the server and a worker."""
     with clear_errors():
         store = store_settings.from_env()
         _say("database")
@@ -45,19 +45,21 @@ def up(size: Annotated[str, typer.Option(help="size of the sample city, when the
         else:
             _say(f"data: generating and loading the sample city, size {size} of {', '.join(city.SIZES)}")
             data.sample(size=size)
+        _start_worker(store)
         _start_server(store)
 
 
 def down() -> None:
-    """Stop the server and the private database. Data stays."""
+    """Stop the server, the worker and the private database. Data stays; a load that is stopped begins anew later."""
     with clear_errors():
         store = store_settings.from_env()
-        pid = _running_server(store)
-        if pid is not None:
-            os.kill(pid, signal.SIGTERM)
-            _wait_until_gone(pid)
-            _say("server stopped")
-        _pid_file(store).unlink(missing_ok=True)
+        for name in ("server", "worker"):
+            pid = _running(store, name)
+            if pid is not None:
+                os.kill(pid, signal.SIGTERM)
+                _wait_until_gone(pid)
+                _say(f"{name} stopped")
+            _pid_file(store, name).unlink(missing_ok=True)
         if store.database_url is None and cluster.private(store.data).home.parent.exists():
             cluster.private(store.data).stop()
             _say("database stopped")
@@ -78,8 +80,10 @@ def status() -> None:
     """Say what runs."""
     with clear_errors():
         store, settings = store_settings.from_env(), server_settings.from_env()
-        pid = _running_server(store)
+        pid = _running(store, "server")
         out.print(f"server: {f'runs as process {pid} at {settings.url}' if pid else 'does not run'}")
+        pid = _running(store, "worker")
+        out.print(f"worker: {f'runs as process {pid}' if pid else 'does not run'}")
         if store.database_url is None:
             out.print(f"database: {'runs' if cluster.private(store.data).running() else 'does not run'}")
 
@@ -97,16 +101,10 @@ def _ensure_database(store: StoreSettings) -> None:
 
 def _start_server(store: StoreSettings) -> None:
     settings = server_settings.from_env()
-    if _running_server(store) is not None and _answers(settings.url):
+    if _running(store, "server") is not None and _answers(settings.url):
         _say(f"server: already runs at {settings.url}")
         return
-    log = store.data / "server.log"
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "shikong.cli.main", "serve"], stdout=file, stderr=file, stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-    _pid_file(store).write_text(str(process.pid), encoding="ascii")
+    process, log = _start(store, "server", "serve")
     deadline = time.monotonic() + _START_TIMEOUT
     while not _answers(settings.url):
         if process.poll() is not None or time.monotonic() > deadline:
@@ -114,6 +112,26 @@ def _start_server(store: StoreSettings) -> None:
         time.sleep(0.2)
     _say(f"server: {settings.url}  (log: {log})")
     out.print(f"\n[bold]时空 Shikong[/] → {settings.url}")
+
+
+def _start_worker(store: StoreSettings) -> None:
+    if _running(store, "worker") is not None:
+        _say("worker: already runs")
+        return
+    _, log = _start(store, "worker", "worker")
+    _say(f"worker: started  (log: {log})")
+
+
+def _start(store: StoreSettings, name: str, command: str) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start one of our commands in the background; returns it and where its log is."""
+    log = store.data / f"{name}.log"
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "shikong.cli.main", command], stdout=file, stderr=file, stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+    _pid_file(store, name).write_text(str(process.pid), encoding="ascii")
+    return process, log
 
 
 def _answers(url: str) -> bool:
@@ -124,15 +142,15 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _pid_file(store: StoreSettings) -> Path:
+def _pid_file(store: StoreSettings, name: str) -> Path:
     store.data.mkdir(parents=True, exist_ok=True)
-    return store.data / "server.pid"
+    return store.data / f"{name}.pid"
 
 
-def _running_server(store: StoreSettings) -> int | None:
-    """The server's process, if the one that we started still runs."""
+def _running(store: StoreSettings, name: str) -> int | None:
+    """The process of the server or the worker, if the one that we started still runs."""
     try:
-        pid = int(_pid_file(store).read_text(encoding="ascii"))
+        pid = int(_pid_file(store, name).read_text(encoding="ascii"))
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ValueError, ProcessLookupError):
         return None

@@ -39,6 +39,10 @@ class WrongAxes(UnknownCrs):
     """Eastings and northings (or longitudes and latitudes) of the source are swapped."""
 
 
+class SourceAway(IngestError):
+    """The server that has the source does not answer; the same command may succeed later."""
+
+
 class QualityStop(IngestError):
     """The checks refuse the whole load. `report` says what they found."""
 

@@ -14,13 +14,14 @@ from shikong.ingest.readers import boundary_points, excel, geoparquet, remote, t
 from shikong.ingest.readers.base import FeatureSource, bounded
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
+from shikong.store import locks
 from shikong.store.database import Database
 
 
 def ingest(
     database: Database, catalog: Catalog, source: Path | str, layer_id: str, options: Options, progress: Progress
 ) -> Report:
-    """Load a source into a layer and publish it.
+    """Load a source into a layer and publish it. A load of the same layer that is under way is waited for.
 
     source: a file or folder, or the address of a feature service or of a PostGIS table.
     Raises UnknownLayer, IngestError; then what was published before stays.
@@ -38,7 +39,7 @@ def ingest(
     if path.is_file() and path.stat().st_size == 0:
         raise UnreadableSource(f"{path.name} is an empty file")
     suffix = path.suffix.lower()
-    with database.thread_session() as conn:
+    with database.thread_session() as conn, locks.loading(conn, layer.id):
         if layer.kind == "coverage":
             if not path.is_dir():
                 _expect(suffix, raster.SUFFIXES, layer_id)

@@ -106,3 +106,7 @@ def _reference_faults(
             yield Fault(path, 1, f"quality.{number}.to", f"{target} has no field {rule.to!r}")
     if layer.stations and (layer.stations not in layers or layers[layer.stations].geometry != "Point"):
         yield Fault(path, 1, "stations", f"{layer.stations!r} is not a layer of points")
+    if layer.source and layer.source.folder:
+        same = [other.id for other in layers.values() if other.source and other.source.folder == layer.source.folder]
+        if len(same) > 1:
+            yield Fault(path, 1, "source.folder", f"is watched for {', '.join(same)}; each layer needs its own")

@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shikong.layers import rules
 from shikong.layers.declared import Declared, Identifier
+from shikong.layers.source import SourceDecl
 
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
@@ -124,6 +125,7 @@ class Layer(Declared):
     tiles: TilesDecl | None = None
     style: StyleDecl | None = None
     access: AccessDecl
+    source: SourceDecl | None = Field(None, description="where deliveries come from by themselves")
 
     @model_validator(mode="after")
     def _kind_has_its_parts(self) -> Self:
@@ -137,6 +139,8 @@ class Layer(Declared):
             raise ValueError("`stations` is needed by kind observations, and only there")
         if (self.kind == "records") != bool(self.lists):
             raise ValueError("`lists` is needed by kind records, and only there")
+        if self.kind == "records" and self.source:
+            raise ValueError("kind records is made from the other layers and has no `source`")
         return self
 
     def _check_features(self) -> None:

@@ -19,6 +19,8 @@ from shikong.processes.base import BadInput
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.server.pygeoapi_api import Refusal
 from shikong.store.errors import DatabaseAway, NotPublished, QueryTooSlow, StoreError
+from shikong.store.jobs import JobEnded, NoSuchJob
+from shikong.store.principal import Forbidden
 
 LOG = structlog.get_logger()
 
@@ -29,6 +31,9 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     NotFound: (HTTPStatus.NOT_FOUND, "NotFound"),
     UnknownLayer: (HTTPStatus.NOT_FOUND, "NotFound"),
     NotPublished: (HTTPStatus.NOT_FOUND, "NotFound"),
+    NoSuchJob: (HTTPStatus.NOT_FOUND, "NoSuchJob"),
+    Forbidden: (HTTPStatus.FORBIDDEN, "Forbidden"),
+    JobEnded: (HTTPStatus.CONFLICT, "JobEnded"),
     DatabaseAway: (HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable"),
     QueryTooSlow: (HTTPStatus.SERVICE_UNAVAILABLE, "QueryTooSlow"),
     StoreError: (HTTPStatus.INTERNAL_SERVER_ERROR, "NoApplicableCode"),

@@ -12,7 +12,7 @@ from pygeoapi import api as pygeoapi_core
 from pygeoapi.api import all_apis as pygeoapi_apis
 from pygeoapi.api import itemtypes
 
-from shikong.server import features
+from shikong.server import features, jobs
 
 # The package's attribute of this name is its command line, not its module.
 pygeoapi_openapi = import_module("pygeoapi.openapi")
@@ -22,7 +22,8 @@ _UNUSED = ("stac", "map")
 
 def blocks() -> dict[str, Any]:
     """pygeoapi's building blocks with ours in their places, and without those that serve nothing here."""
-    return {name: block for name, block in pygeoapi_apis().items() if name not in _UNUSED} | {"itemtypes": features}
+    ours = {"itemtypes": features, "process": jobs}
+    return {name: block for name, block in pygeoapi_apis().items() if name not in _UNUSED} | ours
 
 
 def install_blocks() -> None:

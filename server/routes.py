@@ -19,6 +19,7 @@ from starlette.routing import Route
 from shikong.layers.model import Layer
 from shikong.providers.errors import CollectionNotFound, NotFound
 from shikong.server import errors, features, health, lineage, openapi, parameters, process_execution
+from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
 from shikong.server.context import Context
 from shikong.server.pygeoapi_adapter import Handler, run
@@ -97,6 +98,16 @@ class Endpoints:
             known = frozenset(self._context.api.manager.get_processor(identifier).inputs.model_fields)
         return await self.pygeoapi(processes.describe_processes, "process_id", known=known)(request)
 
+    async def jobs(self, request: Request) -> Response:
+        """The jobs of the workers."""
+        return await job_block.listing(self._context, request)
+
+    async def job(self, request: Request) -> Response:
+        """One job; DELETE dismisses it."""
+        if request.method == "DELETE":
+            return await job_block.dismiss(self._context, request)
+        return await job_block.one(self._context, request)
+
     async def conformance(self, request: Request) -> Response:
         """The conformance classes. pygeoapi's own list grows at every request."""
         parameters.require_known(request.query_params, ())
@@ -161,7 +172,8 @@ def routes(context: Context) -> list[Route]:
         Route("/stac/collections/{collection_id}", stac.collection),
         Route("/stac/collections/{collection_id}/items/{release}", stac.item),
         Route("/stac/collections/{collection_id}/items/{release}/data", stac.data),
-        Route("/jobs", pygeoapi(processes.get_jobs, known=_PAGING)),
+        Route("/jobs", ends.jobs),
+        Route("/jobs/{job_id}", ends.job, methods=["GET", "DELETE"]),
     ]
 
 

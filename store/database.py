@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from psycopg import AsyncConnection, Connection, errors, sql
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from shikong.store import cluster, settings
-from shikong.store.errors import DatabaseAway, QueryTooSlow
+from shikong.store.errors import DatabaseAway, DiskFull, QueryTooSlow
 from shikong.store.principal import Principal, current_principal
 from shikong.store.settings import StoreSettings
 
@@ -72,6 +72,9 @@ def _translated() -> Iterator[None]:
         raise DatabaseAway from error
     except errors.QueryCanceled as error:
         raise QueryTooSlow from error
+    except (errors.DiskFull, errors.ConfigurationLimitExceeded) as error:
+        raise DiskFull(f"the database has no room left: {error.diag.message_primary}; free some space, then load again"
+                       ) from error  # fmt: skip
     except psycopg.OperationalError as error:
         raise ConnectionLost from error
 
@@ -90,6 +93,7 @@ class Database:
             kwargs=options, connection_class=_Session, reconnect_timeout=1.0, name="threads",
         )  # fmt: skip
         self._loop: AsyncConnectionPool[_AsyncSession] | None = None
+        self._in_threads: set[_Session] = set()
 
     async def open(self) -> None:
         """Open the event loop's pool. The database need not be there yet."""
@@ -165,7 +169,17 @@ class Database:
             if conn.principal != principal:
                 conn.execute(_SET_PRINCIPAL, (principal.name, ",".join(principal.roles)))
                 conn.principal = principal
-            yield conn
+            self._in_threads.add(conn)
+            try:
+                yield conn
+            finally:
+                self._in_threads.discard(conn)
+
+    def cancel_threads(self) -> None:
+        """Stop the statements that threads are running now; each raises QueryTooSlow where it runs."""
+        for conn in self._in_threads.copy():
+            with suppress(psycopg.OperationalError):  # a connection that has broken runs nothing
+                conn.cancel_safe(timeout=5)
 
 
 @cache

@@ -21,6 +21,10 @@ class QueryTooSlow(StoreError):
     """The query took longer than allowed and was stopped; ask for less (a smaller bbox or limit)."""
 
 
+class DiskFull(StoreError):
+    """The disk is full and nothing was changed; free some space, then load again."""
+
+
 class ServerMissing(StoreError):
     """No PostgreSQL with PostGIS is installed; install postgresql and postgis, or set DATABASE_URL."""
 

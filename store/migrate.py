@@ -1,5 +1,7 @@
 """Bringing a database to the present shape: forward only, each step once, in one transaction.
 
+The job queue's tables come first: they are procrastinate's, and ours refer to them.
+
 SPDX-License-Identifier: Apache-2.0
 """
 
@@ -11,6 +13,7 @@ from importlib import resources
 
 import psycopg
 
+from shikong.store import queue
 from shikong.store.errors import StoreError
 
 _LOCK = 7_156_001  # any constant; two migrations at once would collide
@@ -56,6 +59,7 @@ def migrate(dsn: str) -> list[str]:
     Raises StoreError when an applied step was edited afterwards, or when the database
     is newer than this program.
     """
+    queue.bring_forward(dsn)
     with psycopg.connect(dsn) as conn:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         conn.execute(_LEDGER)

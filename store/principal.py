@@ -8,6 +8,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from shikong.store.errors import StoreError
+
 
 @dataclass(frozen=True)
 class Principal:
@@ -22,3 +24,7 @@ ANONYMOUS = Principal("anonymous")
 #: The principal of the request being answered. Set once per request by the server; threads that
 #: answer a part of the request run in a copy of its context.
 current_principal: ContextVar[Principal] = ContextVar("current_principal", default=ANONYMOUS)
+
+
+class Forbidden(StoreError):
+    """The principal may not do this; sign in as somebody who may."""

@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,6 +167,19 @@ def service(sample_city: SampleCity, tmp_path_factory: pytest.TempPathFactory) -
     running = start_service(sample_city.dsn, sample_city.data, tmp_path_factory.mktemp("log") / "server.log")
     yield running
     stop_service(running)
+
+
+@pytest.fixture(scope="session")
+def run_service() -> Callable[[str, Path], AbstractContextManager[Service]]:
+    """Runs a server for as long as a context lasts, for the tests of one module."""
+
+    @contextmanager
+    def run(dsn: str, data: Path) -> Iterator[Service]:
+        running = start_service(dsn, data, data / "server.log")
+        yield running
+        stop_service(running)
+
+    return run
 
 
 @pytest.fixture

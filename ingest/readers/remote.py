@@ -24,6 +24,13 @@ def is_address(text: str) -> bool:
     return urlsplit(text).scheme in (*_DATABASES, *_SERVICES) and "://" in text
 
 
+def is_service(address: str) -> bool:
+    """Whether an address is one of a feature service or database table, and not of a file."""
+    if urlsplit(address).scheme in _DATABASES:
+        return True
+    return arcgis.speaks(address) or wfs.speaks(address) or ogc_features.speaks(address)
+
+
 @contextmanager
 def opened(address: str, folder: Path) -> Iterator[tuple[str, FeatureSource]]:
     """Open a remote source: the name that its release gets (without password), and its features.

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 import pandas as pd
 
-from shikong.ingest.errors import EmptySource, UnreadableSource
+from shikong.ingest.errors import EmptySource, SourceAway, UnreadableSource
 from shikong.ingest.readers import vector
 from shikong.ingest.readers.base import Batch, FeatureSource
 
@@ -147,7 +147,7 @@ def _opened(page: Path) -> FeatureSource | None:
 
 def _fetch(client: httpx.Client, address: str, name: str) -> bytes:
     """One page, tried again while the trouble may pass."""
-    trouble = ""
+    trouble, passing = "", True
     for pause in (*PAUSES, None):
         wait = pause
         try:
@@ -155,7 +155,8 @@ def _fetch(client: httpx.Client, address: str, name: str) -> bytes:
                 if response.status_code == 200:
                     return _read(response, name)
                 trouble = f"HTTP {response.status_code}"
-                if response.status_code not in _PASSING:
+                passing = response.status_code in _PASSING
+                if not passing:
                     break
                 asked = response.headers.get("retry-after", "")
                 wait = min(float(asked), PAUSES[-1]) if pause is not None and asked.isdigit() else pause
@@ -163,7 +164,7 @@ def _fetch(client: httpx.Client, address: str, name: str) -> bytes:
             trouble = f"{type(error).__name__}: {error}"
         if wait is not None:
             time.sleep(wait)
-    raise UnreadableSource(
+    raise (SourceAway if passing else UnreadableSource)(
         f"{name} does not give a page ({trouble}); run the same command again to go on from the pages that are there"
     )
 

@@ -57,8 +57,10 @@ def test_a_new_database_gets_every_step_once(dsn: str) -> None:
     assert after == before
 
 
-def test_steps_are_numbered_without_a_gap() -> None:
-    assert [step.number for step in migrate.steps()] == list(range(1, len(migrate.steps()) + 1))
+def test_steps_have_each_a_number_of_their_own() -> None:
+    numbers = [step.number for step in migrate.steps()]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] == 1
 
 
 def test_a_step_edited_after_it_was_applied_is_refused(dsn: str) -> None:

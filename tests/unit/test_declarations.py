@@ -71,6 +71,14 @@ BROKEN = [
     ("culture/culture_events.yml", "start: starts", "start: title", "(file)", "not a date"),
     ("nature/parcels.yml", "time: {valid: true}", "time: {valid: true, start: bsm}", "time", "either"),
     ("water/hydro_observations.yml", "stations: hydro_stations", "stations: rivers", "stations", "not a layer of points"),
+    ("base/districts.yml", "access:", "source: {url: \"http://h/a.zip\", schedule: 0 25 * * *}\naccess:", "source.schedule", "no cron expression"),
+    ("base/districts.yml", "access:", "source: {url: \"http://h/a.zip\", schedule: \"@daily\"}\naccess:", "source.schedule", "no cron expression"),
+    ("base/districts.yml", "access:", "source: {url: \"http://h/a.zip\"}\naccess:", "source", "`url` needs `schedule`"),
+    ("base/districts.yml", "access:", "source: {url: \"http://h/a.zip\", schedule: 0 3 * * *, folder: a, pattern: \"*.zip\"}\naccess:", "source", "give either"),
+    ("base/districts.yml", "access:", "source: {folder: ../etc, pattern: \"*.zip\"}\naccess:", "source.folder", "below the data folder"),
+    ("base/districts.yml", "access:", "source: {folder: /etc, pattern: \"*.zip\"}\naccess:", "source.folder", "below the data folder"),
+    ("base/districts.yml", "access:", "source: {folder: in, pattern: \"*.shp\"}\naccess:", "source.pattern", "a shapefile comes zipped"),
+    ("catalogue/layers.yml", "access:", "source: {folder: in, pattern: \"*.zip\"}\naccess:", "(file)", "has no `source`"),
 ]  # fmt: skip
 
 
@@ -90,6 +98,25 @@ def test_a_mistake_is_told_with_file_line_and_field(
     assert str(fault).startswith(f"{path}:{fault.line}: {field}: ")
     if new.startswith(("colour", "geometry")):
         assert path.read_text(encoding="utf-8").splitlines()[fault.line - 1] == new.splitlines()[0]
+
+
+def test_a_cron_expression_that_is_wrong_is_told_with_its_line(home: Path) -> None:
+    path = home / "base/roads.yml"
+    text = path.read_text(encoding="utf-8") + "source:\n  url: http://host/roads.zip\n  schedule: 61 3 * * *\n"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DeclarationError) as caught:
+        catalog.load(home)
+    (fault,) = caught.value.faults
+    assert text.splitlines()[fault.line - 1] == "  schedule: 61 3 * * *"
+
+
+def test_two_layers_cannot_watch_one_folder(home: Path) -> None:
+    for file in ("base/roads.yml", "water/rivers.yml"):
+        path = home / file
+        text = path.read_text(encoding="utf-8") + 'source: {folder: inbox, pattern: "*.zip"}\n'
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(DeclarationError, match=r"roads, rivers|rivers, roads"):
+        catalog.load(home)
 
 
 def test_all_mistakes_are_told_together(home: Path) -> None:

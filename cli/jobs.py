@@ -1,0 +1,95 @@
+"""`shikong worker` and `shikong jobs`: loads that run by themselves.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from shikong.cli.console import clear_errors, out
+from shikong.ingest.jobs import worker as workers
+from shikong.layers import catalog
+from shikong.server import logs
+from shikong.store import database, jobs, migrate, queue
+
+app = typer.Typer(invoke_without_command=True, help="List the jobs, newest first; look at one, cancel it, retry it.")
+
+Number = Annotated[int, typer.Argument(help="number of a job: `shikong jobs`")]
+
+
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="run what is in the queue, then end")] = False,
+) -> None:
+    """Run the jobs: deferred loads, schedules and watched folders of the layer files. `up` starts one."""
+    with clear_errors():
+        logs.configure()
+        store = database.default()
+        migrate.migrate(database.dsn(store.settings))
+        workers.run(store, catalog.default(), workers.Timing(), once=once)
+
+
+@app.callback()
+def list_jobs(context: typer.Context) -> None:
+    """List the newest jobs when no command is given."""
+    if context.invoked_subcommand is not None:
+        return
+    with clear_errors():
+        table = Table("job", "state", "layer", "source", "progress", "attempts", "message")
+        for job in jobs.seen(database.default().thread_fetch(*jobs.listing(limit=100))):
+            table.add_row(
+                str(job.number), job.state, job.layer, job.source, f"{job.progress} %", str(job.attempts),
+                job.message or "",
+            )  # fmt: skip
+        out.print(table)
+
+
+@app.command()
+def show(number: Number) -> None:
+    """Show all that is known of a job."""
+    with clear_errors():
+        job = _job(number)
+        table = Table(title=f"job {job.number}", title_justify="left", show_header=False)
+        rows = f"{job.rows_done:,}" + (f" of {job.rows_total:,}" if job.rows_total is not None else "")
+        for name, value in (
+            ("state", job.state), ("layer", job.layer), ("source", job.source), ("phase", job.phase),
+            ("progress", f"{job.progress} %"), ("rows", rows), ("attempts", str(job.attempts)),
+            ("created", job.created), ("started", job.started), ("finished", job.finished),
+            ("message", job.message),
+        ):  # fmt: skip
+            table.add_row(name, "" if value is None else str(value))
+        out.print(table)
+
+
+@app.command()
+def cancel(number: Number) -> None:
+    """Take a job out of the queue, or stop it when it runs; what is published stays as it is."""
+    with clear_errors():
+        job = _job(number)
+        with queue.session(database.default()) as conn:
+            done = queue.cancel(conn, number)
+        if not done:
+            raise jobs.JobEnded(f"job {number} is {job.state}; only a job that waits or runs can be cancelled")
+        out.print(f"job {number} is {'stopping' if job.state == 'running' else 'cancelled'}")
+
+
+@app.command()
+def retry(number: Number) -> None:
+    """Put a failed job back into the queue."""
+    with clear_errors():
+        job = _job(number)
+        if job.state != "failed":
+            raise jobs.JobEnded(
+                f"job {number} is {job.state}; only a failed job can be retried, others are loaded anew"
+            )
+        with queue.session(database.default()) as conn:
+            queue.retry(conn, number)
+        out.print(f"job {number} is in the queue again")
+
+
+def _job(number: int) -> jobs.JobView:
+    """The job with this number. Raises NoSuchJob."""
+    return jobs.the_only(number, database.default().thread_fetch(*jobs.one(number)))

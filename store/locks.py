@@ -1,0 +1,46 @@
+"""One load of a layer at a time, whoever runs it: a worker or an operator's command.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg import Connection, sql
+
+from shikong.store.database import Database
+
+_LOADING = 7_156_002  # any constant; the first half of the key of our advisory locks
+
+_KEY = {"loading": sql.Literal(_LOADING)}
+
+
+@contextmanager
+def loading(conn: Connection[Any], layer: str) -> Iterator[None]:
+    """Hold a layer for the whole of a load; waits, however long, until a load that is under way has ended.
+
+    The lock is the session's: when the loader dies, the database frees it.
+    """
+    with conn.transaction():
+        conn.execute("SET LOCAL statement_timeout = 0")
+        # A loader that was killed must not hold the layer until its last statement has run to its end.
+        conn.execute("SET client_connection_check_interval = '1s'")
+        conn.execute(sql.SQL("SELECT pg_advisory_lock({loading}, hashtext(%s))").format(**_KEY), (layer,))
+    try:
+        yield
+    finally:
+        if not conn.broken:
+            conn.execute(sql.SQL("SELECT pg_advisory_unlock({loading}, hashtext(%s))").format(**_KEY), (layer,))
+
+
+def is_loading(database: Database, layer: str) -> bool:
+    """Whether a load of the layer is under way now."""
+    query = sql.SQL(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = {loading}::oid"
+        " AND objid = hashtext(%(layer)s)::oid"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    ).format(**_KEY)
+    return bool(database.thread_fetch(query, {"layer": layer})[0][0])

@@ -1,0 +1,170 @@
+"""Jobs over HTTP, in the shape of OGC API - Processes, for machines and for people.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import httpx
+import jsonschema
+import psycopg
+import pytest
+import shapely
+
+from shikong.ingest.features import Options
+from shikong.ingest.jobs import loads, worker
+from shikong.layers import catalog
+from shikong.server import app as application
+from shikong.server import middleware
+from shikong.store import database, jobs
+from shikong.store.cluster import Cluster
+from shikong.store.database import Database
+from shikong.store.principal import Principal
+from shikong.store.settings import StoreSettings
+
+# Of OGC 18-062r2, 7.11: what a status document must have, and of which kinds its members are.
+STATUS_INFO = {
+    "type": "object",
+    "required": ["jobID", "status", "type"],
+    "properties": {
+        "jobID": {"type": "string"}, "type": {"enum": ["process"]},
+        "status": {"enum": ["accepted", "running", "successful", "failed", "dismissed"]},
+        "message": {"type": "string"}, "progress": {"type": "integer", "minimum": 0, "maximum": 100},
+        "created": {"type": "string", "format": "date-time"}, "started": {"type": "string", "format": "date-time"},
+        "finished": {"type": "string", "format": "date-time"}, "updated": {"type": "string", "format": "date-time"},
+        "links": {"type": "array", "items": {"type": "object", "required": ["href"]}},
+    },
+}  # fmt: skip
+
+
+def deliver(path: Path) -> Path:
+    """Two districts."""
+    boxes = [shapely.box(116 + i, 36, 116.1 + i, 36.1) for i in range(2)]
+    gpd.GeoDataFrame({"xzqdm": ["1", "2"], "xzqmc": ["东", "西"]}, geometry=boxes, crs=4490).to_file(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def store(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A store for the jobs of these tests."""
+    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE shikong_jobs TEMPLATE {template}".encode())
+    data = tmp_path_factory.mktemp("data")
+    found = Database(StoreSettings(data, cluster.dsn_of("shikong_jobs"), statement_timeout=30, pool_size=4))
+    yield found
+    found.close_threads()
+
+
+@pytest.fixture(scope="module")
+def asking(store: Database, make_client: Any, run_service: Any) -> Iterator[Any]:
+    """A client of a server over that store."""
+    with run_service(store.settings.database_url, store.settings.data) as running:
+        found = make_client(running.url)
+        yield found
+        found.close()
+
+
+def test_jobs_are_told_from_waiting_to_done(asking: Any, store: Database, tmp_path: Path) -> None:
+    good = loads.defer(store, deliver(tmp_path / "d.gpkg"), "districts", Options())
+    secret = tmp_path / "geheim"
+    secret.mkdir()
+    (secret / "bad.gpkg").write_text("nothing", encoding="utf-8")
+    bad = loads.defer(store, secret / "bad.gpkg", "roads", Options())
+    waiting = asking.get(f"/jobs/{good}", f="json").json
+    assert (waiting["status"], waiting["progress"], waiting["layer"]) == ("accepted", 0, "districts")
+    assert "started" not in waiting
+    jobs.note(store, good, "loading", 1, 2)
+    assert asking.get(f"/jobs/{good}", f="json").json["progress"] == 45
+    worker.run(store, catalog.default(), worker.Timing(), once=True)
+    listed = asking.get("/jobs", f="json").json
+    assert [(job["jobID"], job["status"], job["progress"]) for job in listed["jobs"][:2]] == [
+        (str(bad), "failed", 0), (str(good), "successful", 100),
+    ]  # fmt: skip
+    for job in listed["jobs"][:2]:
+        jsonschema.validate(job, STATUS_INFO, format_checker=jsonschema.FormatChecker())
+        created, started, finished = (datetime.fromisoformat(job[name]) for name in ("created", "started", "finished"))
+        assert created <= started <= finished
+    assert "bad.gpkg" in listed["jobs"][0]["message"]
+    assert "geheim" not in str(listed), "where a file lies on the server is nobody's business"
+    one = asking.get(f"/jobs/{good}", f="json").json
+    assert "2 rows stored" in one["message"]
+    assert one["rows"] == {"done": 2, "total": 2}
+    for link in one["links"]:
+        assert asking.link(link["href"]).status == 200
+
+
+def test_jobs_are_paged(asking: Any, store: Database, tmp_path: Path) -> None:
+    path = deliver(tmp_path / "d.gpkg")
+    numbers = [str(loads.defer(store, path, "districts", Options())) for _ in range(5)]
+    seen, answer = [], asking.get("/jobs", f="json", limit=2).json
+    while True:
+        seen += [job["jobID"] for job in answer["jobs"]]
+        onward = [link["href"] for link in answer["links"] if link["rel"] == "next"]
+        if not onward:
+            break
+        answer = asking.link(onward[0] + "&f=json").json
+    assert seen[:5] == numbers[::-1]
+    assert len(seen) == len(set(seen)) == int(numbers[-1]), "every job once: their numbers have no gaps here"
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh-CN", "来源"), ("en-US", "Source")])
+def test_pages_show_jobs(asking: Any, store: Database, tmp_path: Path, language: str, word: str) -> None:
+    number = loads.defer(store, deliver(tmp_path / "d.gpkg"), "districts", Options())
+    for path in ("/jobs", f"/jobs/{number}"):
+        page = asking.get(path, f="html", lang=language)
+        assert page.status == 200
+        assert word in page.text
+        assert "d.gpkg" in page.text
+    worker.run(store, catalog.default(), worker.Timing(), once=True)
+    assert 'class="state state-successful"' in asking.get(f"/jobs/{number}", f="html", lang=language).text
+
+
+@pytest.mark.parametrize(("path", "status", "word"), [
+    ("/jobs/999", 404, "there is no job 999"), ("/jobs/abc", 400, "whole number"), ("/jobs?limit=0", 400, "1 to 1000"),
+    ("/jobs?state=failed", 400, "no parameter"),
+])  # fmt: skip
+def test_what_does_not_exist_is_told(client: Any, path: str, status: int, word: str) -> None:
+    answer = client.link(client.url + path)
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert word in answer.json["detail"]
+
+
+def test_anonymous_may_not_dismiss(asking: Any, store: Database, tmp_path: Path) -> None:
+    number = loads.defer(store, deliver(tmp_path / "d.gpkg"), "districts", Options())
+    answer = httpx.delete(f"{asking.url}/jobs/{number}", trust_env=False)
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "operator" in answer.json()["detail"]
+    assert asking.get(f"/jobs/{number}", f="json").json["status"] == "accepted"
+
+
+def test_an_operator_dismisses(store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, because nobody can sign in yet."""
+    monkeypatch.setenv("DATABASE_URL", str(store.settings.database_url))
+    monkeypatch.setenv("SHIKONG_DATA", str(store.settings.data))
+    monkeypatch.setenv("PYGEOAPI_CONFIG", str(Path(__file__).parents[2] / "pygeoapi-config.yml"))
+    monkeypatch.setenv("SHIKONG_URL", "http://service.test")
+    monkeypatch.setattr(middleware, "ANONYMOUS", Principal("zhang", ("operator",)))
+    database.default.cache_clear()
+    number = loads.defer(store, deliver(tmp_path / "d.gpkg"), "districts", Options())
+
+    async def ask() -> list[tuple[int, Any]]:
+        app = application.create_app()
+        transport = httpx.ASGITransport(app=app)
+        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as http:
+            answers = [await http.delete(f"http://service.test/jobs/{job}") for job in (number, number, 999)]
+        return [(answer.status_code, answer.json()) for answer in answers]
+
+    done, again, unknown = asyncio.run(ask())
+    database.default.cache_clear()
+    assert (done[0], done[1]["status"]) == (200, "dismissed")
+    assert (again[0], again[1]["code"]) == (409, "JobEnded")
+    assert unknown[0] == 404
