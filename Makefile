@@ -2,7 +2,7 @@
 SIZE ?= small
 BIN := .venv/bin
 
-.PHONY: help up down test test-clients bench lint format setup setup-dev setup-clients clean
+.PHONY: help up down test test-clients bench bench-load lint format setup setup-dev setup-clients clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ test-clients: setup-clients ## QGIS, GDAL, OWSLib, Chromium and the notebook aga
 
 bench: setup-dev ## print requests/s and ratios against the peers
 	@$(BIN)/python bench/run.py
+
+bench-load: setup-dev ## print how long a load takes beside raw COPY
+	@$(BIN)/python bench/load.py
 
 lint: setup-dev ## style, types and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy typings/shikong && $(BIN)/lint-imports

@@ -28,8 +28,8 @@ from shikong.store import migrate as migrations
 from shikong.store.database import Database
 
 
-def ingest(  # noqa: PLR0913, PLR0917 - the options of a command
-    source: Annotated[Path, typer.Argument(help="file or file geodatabase to load")],
+def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
+    source: Annotated[str, typer.Argument(help="file or folder, or address of a feature service or PostGIS table")],
     layer: Annotated[str, typer.Option(help="the layer that it goes into: `shikong layers list`")],
     crs: Annotated[str | None, typer.Option(help="the source's CRS when it does not say it: EPSG:4527")] = None,
     datum: Annotated[str | None, typer.Option(help="gcj02: coordinates carry the shift of Chinese web maps")] = None,
@@ -37,10 +37,9 @@ def ingest(  # noqa: PLR0913, PLR0917 - the options of a command
     map: Annotated[list[str] | None, typer.Option(help="field=COLUMN, when names differ")] = None,
     valid_from: Annotated[
         str | None,
-        typer.Option(
-            help="since when the rows hold: 2024-12-31, or `file-name` or `file-date` for the file's own date"
-        ),
+        typer.Option(help="since when the rows hold: 2024-12-31, or `file-name` or `file-date` for the file's date"),
     ] = None,
+    swap_axes: Annotated[bool, typer.Option("--swap-axes", help="the source has y (latitude) before x")] = False,
     update: Annotated[bool, typer.Option("--update", help="add and change only; end nothing")] = False,
     queue: Annotated[bool, typer.Option("--queue", help="leave it to a worker and print the job's number")] = False,
 ) -> None:
@@ -49,14 +48,15 @@ def ingest(  # noqa: PLR0913, PLR0917 - the options of a command
         zone = ZoneInfo(catalog.default().city.timezone)
         options = Options(
             crs=crs, datum=datum, source_layer=source_layer, fields=_pairs(map or []),
-            valid_from=valid_time.parse(valid_from, source, zone) if valid_from else None,
+            valid_from=valid_time.parse(valid_from, Path(source), zone) if valid_from else None,
             mode="update" if update else "replace",
+            swap_axes=swap_axes,
         )  # fmt: skip
         store = database.default()
         migrations.migrate(database.dsn(store.settings))
         if queue:
-            layer = catalog.default().layer(layer).id
-            out.print(f"job {loads.defer(store, source, layer, options)}: see `shikong jobs`")
+            job = loads.defer(store, source, catalog.default().layer(layer).id, options)
+            out.print(f"job {job}: see `shikong jobs`")
             return
         if locks.is_loading(store, layer):
             err.print(f"[dim]  another load of {layer} is under way; this one waits for it[/]")
@@ -96,7 +96,7 @@ def migrate() -> None:
         out.print(f"applied: {', '.join(done)}" if done else "the database is up to date")
 
 
-def _with_progress(store: Database, source: Path, layer: str, options: Options) -> Report:
+def _with_progress(store: Database, source: Path | str, layer: str, options: Options) -> Report:
     """Run an ingest under a progress bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:

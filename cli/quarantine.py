@@ -95,7 +95,10 @@ def resubmit(
     """Load a release's refused rows again, through the same checks, beside what is there."""
     with clear_errors(), database.default().thread_session() as conn:
         mended = None if file is None else open_features(file, None)
-        report = run_resubmit(conn, catalog.default(), release, lambda done, total: None, mended=mended, only=row)
+        crs = "EPSG:4490" if file is not None and file.suffix.lower() == ".csv" else None  # as `export` wrote it
+        report = run_resubmit(
+            conn, catalog.default(), release, lambda done, total: None, mended=mended, only=row, crs=crs
+        )
         report.print(out)
 
 

@@ -53,6 +53,7 @@ class Options:
     valid_from: datetime | None = None
     mode: Mode = "replace"
     kind: Kind = "load"
+    swap_axes: bool = False
 
 
 Progress = Callable[[int, int | None], None]
@@ -135,7 +136,7 @@ def _stage(job: _Load, progress: Progress) -> crs_rules.Recognised:
             if recognised is None:
                 recognised = crs_rules.recognise(
                     source.crs, job.options.crs, batch.geometry, geographic_by_name=source.geographic_by_name,
-                    city_bbox=job.catalog.city.bbox, datum=job.options.datum,
+                    city=job.catalog.city, datum=job.options.datum, swap_axes=job.options.swap_axes,
                 )  # fmt: skip
             for row in _rows(job, batch, recognised):
                 copy.write_row(row)

@@ -10,8 +10,8 @@ from pathlib import Path
 from shikong.ingest import cube, features, observations, raster
 from shikong.ingest.errors import IngestError, UnreadableSource
 from shikong.ingest.features import Options, Progress
-from shikong.ingest.readers import table, vector
-from shikong.ingest.readers.base import FeatureSource
+from shikong.ingest.readers import boundary_points, excel, geoparquet, remote, table, vector
+from shikong.ingest.readers.base import FeatureSource, bounded
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.store import locks
@@ -19,22 +19,34 @@ from shikong.store.database import Database
 
 
 def ingest(
-    database: Database, catalog: Catalog, path: Path, layer_id: str, options: Options, progress: Progress
+    database: Database, catalog: Catalog, source: Path | str, layer_id: str, options: Options, progress: Progress
 ) -> Report:
     """Load a source into a layer and publish it. A load of the same layer that is under way is waited for.
 
+    source: a file or folder, or the address of a feature service or of a PostGIS table.
     Raises UnknownLayer, IngestError; then what was published before stays.
     """
     layer = catalog.layer(layer_id)
+    data = database.settings.data
+    if isinstance(source, str) and remote.is_address(source):
+        if layer.kind != "features":
+            raise IngestError(f"{layer_id} is loaded from a file; an address can be loaded into layers of features")
+        with (
+            database.thread_session() as conn,
+            locks.loading(conn, layer.id),
+            remote.opened(source, data / "spool") as (name, opened),
+        ):
+            return features.load(conn, catalog, layer, Path(name), bounded(opened, name), options, progress)
+    path = Path(source)
     if not path.exists():
         raise UnreadableSource(f"{path} does not exist")
     if path.is_file() and path.stat().st_size == 0:
         raise UnreadableSource(f"{path.name} is an empty file")
-    data = database.settings.data
     suffix = path.suffix.lower()
     with database.thread_session() as conn, locks.loading(conn, layer.id):
         if layer.kind == "coverage":
-            _expect(suffix, raster.SUFFIXES, layer_id)
+            if not path.is_dir():
+                _expect(suffix, raster.SUFFIXES, layer_id)
             return raster.load(conn, catalog, layer, path, options, data, progress)
         if layer.kind == "cube":
             _expect(suffix, cube.SUFFIXES, layer_id)
@@ -44,16 +56,25 @@ def ingest(
             return observations.load(conn, catalog, layer, path, options, progress)
         if layer.kind == "records":
             raise IngestError(f"{layer_id} is made from the other layers; nothing is loaded into it")
-        source = open_features(path, options.source_layer)
-        return features.load(conn, catalog, layer, path, source, options, progress)
+        return features.load(conn, catalog, layer, path, open_features(path, options.source_layer), options, progress)
 
 
 def open_features(path: Path, source_layer: str | None) -> FeatureSource:
-    """Open a source of features by its suffix."""
-    suffix = path.suffix.lower()
+    """Open a file of features by its suffix."""
+    return bounded(_open(path, path.suffix.lower(), source_layer), path.name)
+
+
+def _open(path: Path, suffix: str, source_layer: str | None) -> FeatureSource:
+    if suffix == ".txt" and boundary_points.is_boundary_text(path):
+        return boundary_points.open_source(path)
     if suffix in table.SUFFIXES or (suffix == ".json" and table.is_record_list(path)):
         return table.open_source(path)
-    _expect(suffix, (*vector.SUFFIXES, *table.SUFFIXES), "features")
+    if suffix in excel.SUFFIXES:
+        return excel.open_source(path, source_layer)
+    if suffix in geoparquet.SUFFIXES:
+        return geoparquet.open_source(path)
+    known = (*vector.SUFFIXES, *table.SUFFIXES, *excel.SUFFIXES, *geoparquet.SUFFIXES)
+    _expect(suffix, known, "features")
     return vector.open_source(path, source_layer)
 
 

@@ -1,24 +1,30 @@
-"""Loading a raster as a Cloud-Optimised GeoTIFF in EPSG:4490.
+"""Loading a raster, or a folder of pictures that lie side by side, as a Cloud-Optimised GeoTIFF in EPSG:4490.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
+import rasterio.shutil
 from psycopg import Connection
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioIOError
+from rasterio.errors import RasterioError
+from rasterio.merge import merge
 from rasterio.vrt import WarpedVRT
-from rio_cogeo.cogeo import cog_translate, cog_validate
-from rio_cogeo.profiles import cog_profiles
+from rio_cogeo.cogeo import cog_validate
 
 from shikong.ingest import crs as crs_rules
-from shikong.ingest.errors import UnknownCrs, UnreadableSource
+from shikong.ingest.errors import EmptySource, UnknownCrs, UnreadableSource
 from shikong.ingest.features import Options, Progress, file_digest
 from shikong.ingest.readers.base import object_array
 from shikong.ingest.report import Report
@@ -26,7 +32,15 @@ from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import places, releases
 
-SUFFIXES = (".tif", ".tiff", ".asc", ".img", ".vrt")
+SUFFIXES = (".tif", ".tiff", ".asc", ".img", ".vrt", ".png", ".jpg", ".jpeg")
+
+#: MB of pictures that are held in memory while they are put together.
+_MERGE_MB = 128
+
+_COG = {
+    "compress": "DEFLATE", "predictor": "YES", "overview_resampling": "AVERAGE", "num_threads": "ALL_CPUS",
+    "bigtiff": "IF_SAFER",
+}  # fmt: skip
 
 
 def load(
@@ -34,29 +48,37 @@ def load(
 ) -> Report:
     """Write a raster as the layer's next release and publish it.
 
-    Raises UnreadableSource, UnknownCrs; then the release before stays.
+    Raises UnreadableSource, EmptySource, UnknownCrs; then the release before stays.
     """
     if options.datum is not None:
         raise UnknownCrs("--datum is for vector sources; a shifted raster must be georeferenced anew")
     place = places.new(data, layer)
-    try:
-        with rasterio.open(path) as source:
-            recognised = crs_rules.recognise(
-                source.crs.to_wkt() if source.crs else None, options.crs, object_array([None]),
-                geographic_by_name=False, city_bbox=catalog.city.bbox,
-            )  # fmt: skip
-            _check_bands(path, layer, source.count)
-            counts = releases.Counts(source.width * source.height, source.width * source.height, 0)
-            _write(source, recognised, place, layer, options)
-    except RasterioIOError as error:
-        raise UnreadableSource(f"{path.name} cannot be read as a raster: {error}") from error
-    progress(1, 1)
-    valid, faults, _ = cog_validate(place, quiet=True)
-    if not valid:
-        place.unlink()
-        raise UnreadableSource(f"{path.name} could not be written as a Cloud-Optimised GeoTIFF: {'; '.join(faults)}")
-    with rasterio.open(place) as written:
-        extent = releases.Extent(tuple(written.bounds))
+    with ExitStack() as undo:
+        undo.callback(place.unlink, missing_ok=True)
+        try:
+            with _opened(path, place) as source:
+                recognised = _crs(path, source, options, catalog)
+                _check(path, layer, source)
+                counts = releases.Counts(source.width * source.height, source.width * source.height, 0)
+                _write(source, recognised, place, {"origin": options.origin, "layer": layer.id})
+            valid, faults, _ = cog_validate(place, quiet=True)
+            with rasterio.open(place) as written:
+                extent = releases.Extent(tuple(written.bounds))
+        except (RasterioError, CPLE_BaseError) as error:
+            raise UnreadableSource(f"{path.name} cannot be read as a raster: {error}") from error
+        if not valid:
+            raise UnreadableSource(f"{path.name} did not become a valid COG: {'; '.join(faults)}")
+        progress(1, 1)
+        report = _publish(conn, layer, path, options, data, place, (recognised, counts, extent))
+        undo.pop_all()
+    return report
+
+
+def _publish(
+    conn: Connection[Any], layer: Layer, path: Path, options: Options, data: Path, place: Path,
+    found: tuple[crs_rules.Recognised, releases.Counts, releases.Extent],
+) -> Report:  # fmt: skip
+    recognised, counts, extent = found
     with conn.transaction():
         origin = releases.Source(path.name, file_digest(path), recognised.name, recognised.note, options.origin)
         release = releases.next_release(conn, layer, origin, counts, str(place.relative_to(data)))
@@ -67,24 +89,101 @@ def load(
     return Report(layer.id, path.name, "raster", recognised.name, recognised.how, counts, release, notes)
 
 
-def _check_bands(path: Path, layer: Layer, count: int) -> None:
-    if count != len(layer.parameters):
+@contextmanager
+def _opened(path: Path, place: Path) -> Iterator[Any]:
+    """A raster, or the pictures of a folder as one. place: where the result will lie; the pictures meet beside it."""
+    if not path.is_dir():
+        with rasterio.open(path) as source:
+            yield source
+        return
+    together = place.with_suffix(".merged.tif")
+    try:
+        _merge(path, together)
+        with rasterio.open(together) as source:
+            yield source
+    finally:
+        together.unlink(missing_ok=True)
+
+
+def _merge(folder: Path, target: Path) -> None:
+    """Put pictures side by side. They must be alike in CRS, bands and type; where two overlap, the first one shows."""
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not pictures:
+        raise EmptySource(f"{folder.name} has no picture that can be loaded; known: {' '.join(SUFFIXES)}")
+    with ExitStack() as stack:
+        opened = [stack.enter_context(rasterio.open(path)) for path in pictures]
+        first = opened[0]
+        for path, picture in zip(pictures, opened, strict=True):
+            _refuse_unplaced(path, picture)
+            if _upright(picture) is False:
+                raise UnreadableSource(f"{path.name} is rotated; load it alone, or warp it before")
+            if (picture.crs, picture.count, picture.dtypes) != (first.crs, first.count, first.dtypes):
+                raise UnreadableSource(
+                    f"{path.name} differs from {pictures[0].name} in CRS, bands or type; make the pictures alike"
+                )
+        options = {
+            "driver": "GTiff",
+            "tiled": True,
+            "blockxsize": 512,
+            "blockysize": 512,
+            "compress": "DEFLATE",
+            "bigtiff": "IF_SAFER",
+        }
+        merge(opened, dst_path=target, dst_kwds=options, mem_limit=_MERGE_MB)
+
+
+def _crs(path: Path, source: Any, options: Options, catalog: Catalog) -> crs_rules.Recognised:
+    recognised = crs_rules.recognise(
+        source.crs.to_wkt() if source.crs else None, options.crs, object_array([None]),
+        geographic_by_name=False, city=catalog.city,
+    )  # fmt: skip
+    if recognised.shift is not None:
+        raise UnknownCrs(f"{path.name} is a raster on an older datum ({recognised.name}); warp it to CGCS2000 first")
+    return recognised
+
+
+def _check(path: Path, layer: Layer, source: Any) -> None:
+    if source.count != len(layer.parameters):
         raise UnreadableSource(
-            f"{path.name} has {count} bands, but {layer.id} has {len(layer.parameters)}: {', '.join(layer.parameters)}"
+            f"{path.name} has {source.count} bands, but {layer.id} has {len(layer.parameters)}: "
+            f"{', '.join(layer.parameters)}"
         )
+    _refuse_unplaced(path, source)
+    if not any(_has_value(source, window) for _, window in source.block_windows(1)):
+        raise EmptySource(f"{path.name} has no cell with a value: all are nodata; deliver it again")
 
 
-def _write(source: Any, recognised: crs_rules.Recognised, place: Path, layer: Layer, options: Options) -> None:
-    profile = cog_profiles.get("deflate") | {"predictor": 3 if source.dtypes[0].startswith("float") else 2}
-    source_crs = rasterio.crs.CRS.from_wkt(recognised.crs.to_wkt())
+def _refuse_unplaced(path: Path, source: Any) -> None:
+    if source.transform.is_identity:
+        raise UnreadableSource(f"{path.name} says nowhere where it lies; put its world file (.pgw, .tfw) beside it")
+
+
+def _has_value(source: Any, window: Any) -> bool:
+    values = source.read(window=window, masked=True)
+    known = ~np.ma.getmaskarray(values)
+    return bool((known & ~np.isnan(values.data)).any() if values.dtype.kind == "f" else known.any())
+
+
+def _upright(source: Any) -> bool:
+    return bool(source.transform.b == 0 and source.transform.d == 0)
+
+
+def _write(source: Any, recognised: crs_rules.Recognised, place: Path, tags: dict[str, str]) -> None:
+    """Write a COG through a view that names CRS and tags. What lies in degrees and upright keeps its cells."""
     storage = rasterio.crs.CRS.from_wkt(crs_rules.STORAGE.to_wkt())
-    grid = {}
-    if recognised.crs.to_epsg() in (4326, 4490):  # the same degrees: keep every cell as it is
-        source_crs = storage
-        grid = {"transform": source.transform, "width": source.width, "height": source.height}
-    with WarpedVRT(source, src_crs=source_crs, crs=storage, resampling=Resampling.bilinear, **grid) as warped:
-        cog_translate(
-            warped, place, profile, in_memory=False, quiet=True, forward_band_tags=True, use_cog_driver=False,
-            overview_resampling="average",
-            additional_cog_metadata={"origin": options.origin, "layer": layer.id},
-        )  # fmt: skip
+    kept = recognised.crs.to_epsg() in (4326, 4490)
+    own = storage if kept else rasterio.crs.CRS.from_wkt(recognised.crs.to_wkt())
+    view = f"/vsimem/{uuid.uuid4().hex}.vrt"
+    try:
+        if kept and _upright(source):
+            rasterio.shutil.copy(source, view, driver="VRT")
+        else:
+            with WarpedVRT(source, src_crs=own, crs=storage, resampling=Resampling.bilinear) as warped:
+                rasterio.shutil.copy(warped, view, driver="VRT")
+        with rasterio.open(view, "r+") as tagged:
+            tagged.crs = storage
+            tagged.update_tags(**tags)
+        rasterio.shutil.copy(view, place, driver="COG", **_COG)
+    finally:
+        if rasterio.shutil.exists(view):
+            rasterio.shutil.delete(view)

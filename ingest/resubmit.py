@@ -35,11 +35,13 @@ def resubmit(
     *,
     mended: FeatureSource | None = None,
     only: int | None = None,
+    crs: str | None = None,
 ) -> Report:
     """Load the open rows that a release refused, through the same checks, beside what is there.
 
-    mended: the rows as an exported file has them now; only: one row. What is refused again stands in quarantine
-    under the new release. Raises IngestError, and then nothing has changed.
+    mended: the rows as an exported file has them now; crs: that file's, where it does not say it; only: one row.
+    What is refused again stands in quarantine under the new release.
+    Raises IngestError, and then nothing has changed.
     """
     with conn.transaction():
         rows = list(quarantine.rows(conn, release=release, state="open", identifier=only))
@@ -48,7 +50,7 @@ def resubmit(
     layer = catalog.layer(rows[0].layer)
     found = conn.execute("SELECT origin, valid_from FROM shikong.release WHERE id = %s", (release,)).fetchone()
     assert found is not None
-    options = Options(origin=found[0], valid_from=found[1], mode="update", kind="correction")
+    options = Options(crs=crs, origin=found[0], valid_from=found[1], mode="update", kind="correction")
     source = _source(rows) if mended is None else mended
     given = {row.id for row in rows}
     if mended is not None:

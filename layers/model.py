@@ -119,6 +119,7 @@ class Layer(Declared):
     fields: dict[Identifier, FieldDecl] = Field(default_factory=dict)
     parameters: dict[Identifier, ParameterDecl] = Field(default_factory=dict)
     stations: Identifier | None = Field(None, description="observations: the layer that holds the stations")
+    lists: Literal["layers", "releases"] | None = Field(None, description="records: what the records are about")
     time: TimeDecl | None = None
     quality: tuple[rules.Rule, ...] = Field((), description="rules that every row must pass; a name, or a rule in full")
     tiles: TilesDecl | None = None
@@ -138,6 +139,8 @@ class Layer(Declared):
             raise ValueError("`stations` is needed by kind observations, and only there")
         if self.kind == "records" and self.source:
             raise ValueError("kind records is made from the other layers and has no `source`")
+        if (self.kind == "records") != bool(self.lists):
+            raise ValueError("`lists` is needed by kind records, and only there")
         return self
 
     def _check_features(self) -> None:
@@ -190,6 +193,23 @@ class CodeList(Declared):
     codes: dict[str, Code]
 
 
+class DatumShift(Declared):
+    """Seven parameters from an older datum to CGCS2000, as the city's survey office has determined them."""
+
+    method: Literal["position_vector", "coordinate_frame"] = Field(
+        description="sense of the rotations; the same numbers mean something else in the other"
+    )
+    x: float = Field(description="shift of the origin, m")
+    y: float
+    z: float
+    rx: float = Field(description="rotation, arc seconds")
+    ry: float
+    rz: float
+    scale: float = Field(description="difference of scale, ppm")
+    accuracy: float = Field(gt=0, description="accuracy of the result, m")
+    source: str = Field(description="who determined the parameters and when")
+
+
 class City(Declared):
     """The facts about the city that everything else shares (layers/city.yml)."""
 
@@ -202,3 +222,6 @@ class City(Declared):
     crs: tuple[int, ...] = Field(description="EPSG codes served besides CRS84")
     publisher: Text
     contact: str
+    datums: dict[Literal["xian_1980", "beijing_1954"], DatumShift] = Field(
+        default_factory=dict, description="parameters to CGCS2000; sources on a datum without them are refused"
+    )

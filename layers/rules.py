@@ -155,10 +155,18 @@ class Within(_Rule):
     tolerance: float = Field(1.0, ge=0)
 
 
-Rule = Annotated[
+_InFull = Annotated[
     ValidGeometry | Range | Pattern | Compare | MinArea | NoSlivers | Unique | References | NoOverlap | NoGaps | Within,
     Field(discriminator="rule"),
-    BeforeValidator(lambda value: {"rule": value} if isinstance(value, str) else value),
+]
+
+#: A rule that needs no parameters may be given by its name alone.
+Rule = Annotated[
+    _InFull,
+    BeforeValidator(
+        lambda value: {"rule": value} if isinstance(value, str) else value,
+        json_schema_input_type=Literal["valid_geometry", "no_overlap", "no_gaps"] | _InFull,
+    ),
 ]
 
 _SURFACES_ONLY = (MinArea, NoSlivers, NoOverlap, NoGaps)

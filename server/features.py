@@ -115,6 +115,7 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
         _link("self" if form == "json" else "alternate", FORMATS["json"], f"{base}/items/{item}?f=json"),
         _link("self" if form == "html" else "alternate", "text/html", f"{base}/items/{item}?f=html"),
         _link("collection", "application/json", base, layer.title.zh),
+        _link("lineage", "application/json", f"{base}/items/{item}/lineage"),
     ]
     headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": FORMATS[form]}
     if form == "html":

@@ -26,7 +26,12 @@ ITEMS = frozenset(
 ITEM = frozenset({"asOf", "crs", "datetime"})
 COVERAGE = frozenset({"bbox", "bbox-crs", "datetime", "properties", "subset"})
 EDR = frozenset({"coords", "datetime", "parameter-name", "crs", "z", "limit"})
-RECORDS = frozenset({"bbox", "datetime", "limit", "offset", "q", "title", "description", "theme", "steward", "kind"})
+_RECORDS = frozenset({"bbox", "datetime", "limit", "offset", "q", "title", "kind"})
+#: By what a list of records is about.
+RECORDS = {
+    "layers": _RECORDS | {"description", "theme", "steward"},
+    "releases": _RECORDS | {"layer", "origin", "principal"},
+}
 
 #: Deeper than this an offset reads and throws away too much; the `next` links have no such bound.
 MAX_OFFSET = 100_000

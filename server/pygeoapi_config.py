@@ -130,7 +130,8 @@ def _providers(catalog: Catalog, layer: Layer) -> list[dict[str, Any]]:
              "format": {"name": "NetCDF", "mimetype": "application/x-netcdf"}},
             {"type": "edr", "name": "shikong.providers.cube.ZarrEDRProvider", "data": layer.id},
         ]  # fmt: skip
-    return [{"type": "record", "name": "shikong.providers.records.CatalogueProvider", "data": layer.id,
+    provider = "records.CatalogueProvider" if layer.lists == "layers" else "release_records.ReleasesProvider"
+    return [{"type": "record", "name": f"shikong.providers.{provider}", "data": layer.id,
              "id_field": "id", "title_field": "title"}]  # fmt: skip
 
 

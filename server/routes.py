@@ -18,11 +18,12 @@ from starlette.routing import Route
 
 from shikong.layers.model import Layer
 from shikong.providers.errors import CollectionNotFound, NotFound
-from shikong.server import errors, features, health, openapi, parameters, process_execution
+from shikong.server import errors, features, health, lineage, openapi, parameters, process_execution
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
 from shikong.server.context import Context
 from shikong.server.pygeoapi_adapter import Handler, run
+from shikong.server.stac import Stac
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -63,7 +64,9 @@ class Endpoints:
         layer = self._layer(request)
         if layer.kind == "records":
             handler = itemtypes.get_collection_items
-            return await self.pygeoapi(handler, "collection_id", known=parameters.RECORDS)(request)
+            return await self.pygeoapi(handler, "collection_id", known=parameters.RECORDS[layer.lists or "layers"])(
+                request
+            )
         self._context.metadata.refresh_if_due()
         return _response(await features.get_items(self._context, request, _with_items(layer)))
 
@@ -74,6 +77,10 @@ class Endpoints:
             return await self.pygeoapi(itemtypes.get_collection_item, "collection_id", "item_id")(request)
         item = request.path_params["item_id"]
         return _response(await features.get_item(self._context, request, _with_items(layer), item))
+
+    async def lineage(self, request: Request) -> Response:
+        """Where a feature comes from."""
+        return await lineage.get_lineage(self._context, request, _with_items(self._layer(request)))
 
     async def tile(self, request: Request) -> Response:
         """One vector tile."""
@@ -125,7 +132,7 @@ class Endpoints:
 
 def routes(context: Context) -> list[Route]:
     """The routing table."""
-    ends = Endpoints(context)
+    ends, stac = Endpoints(context), Stac(context)
     pygeoapi = ends.pygeoapi
     collection = "/collections/{collection_id}"
     tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
@@ -139,6 +146,7 @@ def routes(context: Context) -> list[Route]:
     return [
         Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", ends.tile),
         Route(f"{collection}/items", ends.items),
+        Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage),
         Route(f"{collection}/items/{{item_id:path}}", ends.item),
         Route("/", pygeoapi(core.landing_page)),
         Route("/health", ends.health),
@@ -160,6 +168,10 @@ def routes(context: Context) -> list[Route]:
         Route("/processes", pygeoapi(processes.describe_processes, known=_PAGING)),
         Route("/processes/{process_id}", ends.process),
         Route("/processes/{process_id}/execution", ends.execution, methods=["POST"]),
+        Route("/stac", stac.catalog),
+        Route("/stac/collections/{collection_id}", stac.collection),
+        Route("/stac/collections/{collection_id}/items/{release}", stac.item),
+        Route("/stac/collections/{collection_id}/items/{release}/data", stac.data),
         Route("/jobs", ends.jobs),
         Route("/jobs/{job_id}", ends.job, methods=["GET", "DELETE"]),
     ]

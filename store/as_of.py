@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from psycopg import Connection, sql
-from psycopg.rows import namedtuple_row
 
 from shikong.layers.model import Layer
 from shikong.store import publish, releases, tables
@@ -117,7 +116,7 @@ def changes(conn: Connection[Any], layer: Layer, before: int, after: int) -> Ite
     query = sql.SQL(
         "SELECT change, key, {old}, {new} FROM {pairs} AS pair WHERE change <> 'unchanged' ORDER BY key"
     ).format(old=_side("old", names), new=_side("new", names), pairs=_pairs(layer, before, after))
-    with conn.cursor(name="changes", row_factory=namedtuple_row) as cursor:
+    with conn.cursor(name="changes") as cursor:
         cursor.itersize = 2000
         for change, key, *values in cursor.execute(query):
             old = dict(zip(names, values[: len(names)], strict=True)) if change != "added" else None
@@ -127,12 +126,12 @@ def changes(conn: Connection[Any], layer: Layer, before: int, after: int) -> Ite
 
 def _side(side: str, names: list[str]) -> sql.Composable:
     """One side's columns; the geometry as WKB."""
-    return sql.SQL(", ").join(
-        sql.SQL("st_asbinary({}.geom)").format(sql.Identifier(side))
-        if name == "geom"
-        else sql.SQL("{}.{}").format(sql.Identifier(side), sql.Identifier(name))
-        for name in names
-    )
+    row = sql.SQL("(pair.{})").format(sql.Identifier(side))
+    columns = []
+    for name in names:
+        column = sql.SQL("{}.{}").format(row, sql.Identifier(name))
+        columns.append(sql.SQL("st_asbinary({})").format(column) if name == "geom" else column)
+    return sql.SQL(", ").join(columns)
 
 
 def _pairs(layer: Layer, before: int, after: int) -> sql.Composable:

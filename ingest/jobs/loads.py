@@ -35,6 +35,7 @@ from shikong.ingest.features import Options, Progress, file_digest
 from shikong.ingest.job import ingest
 from shikong.ingest.jobs import fetch, folders
 from shikong.ingest.quality import report as quality
+from shikong.ingest.readers import remote
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.layers.errors import UnknownLayer
@@ -64,11 +65,14 @@ _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
 Work = Callable[[Database, Progress], str]
 
 
-def defer(database: Database, source: Path, layer: str, options: Options) -> int:
+def defer(database: Database, source: Path | str, layer: str, options: Options) -> int:
     """Defer the load of a file into a layer; returns the job's number. Raises UnreadableSource, DatabaseAway."""
-    if not source.exists():
-        raise UnreadableSource(f"{source} does not exist")
-    args = {"shown": source.name, "source": str(source.resolve()),
+    if isinstance(source, str) and remote.is_address(source):  # it may hold a password, and jobs are kept
+        raise UnreadableSource("an address is not deferred: load it directly, or declare it as the layer's `source`")
+    path = Path(source)
+    if not path.exists():
+        raise UnreadableSource(f"{path} does not exist")
+    args = {"shown": path.name, "source": str(path.resolve()),
             "options": _OPTIONS.dump_python(options, mode="json")}  # fmt: skip
     with queue.session(database) as conn:
         return queue.defer(conn, Job(queue="default", task_name=LOAD, lock=layer, queueing_lock=None, task_kwargs=args))
@@ -156,6 +160,9 @@ class Loads:
             declared = self._declared(layer)
             if declared.url is None:
                 raise IngestError(f"{layer} has no `source.url` any more; nothing is loaded")
+            if remote.is_service(declared.url):
+                options = self._options(declared, Path(declared.url))
+                return _summary(ingest(database, self._catalog, declared.url, layer, options, progress))
             with fetch.fetched(declared.url, database.settings.data / "incoming") as path:
                 return _summary(ingest(database, self._catalog, path, layer, self._options(declared, path), progress))
 
@@ -203,7 +210,7 @@ class Loads:
         valid_from = valid_time.parse(declared.valid_from, path, zone) if declared.valid_from else None
         return Options(
             crs=declared.crs, datum=declared.datum, source_layer=declared.source_layer, fields=declared.fields,
-            valid_from=valid_from, mode="update" if declared.update else "replace",
+            swap_axes=declared.swap_axes, valid_from=valid_from, mode="update" if declared.update else "replace",
         )  # fmt: skip
 
     async def _run(self, context: JobContext, work: Work) -> None:

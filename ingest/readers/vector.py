@@ -1,4 +1,4 @@
-"""Everything that GDAL reads as features: GeoPackage, Shapefile (also zipped), GeoJSON, FlatGeobuf, OSM ...
+"""Everything that GDAL reads as features: GeoPackage, Shapefile, GeoJSON, FlatGeobuf, file geodatabase, DXF, OSM ...
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -6,53 +6,83 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from xml.parsers import expat
 
 import pandas as pd
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from shikong.ingest.errors import EmptySource, UnreadableSource
-from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, object_array
+from shikong.ingest.errors import EmptySource, UnreadableSource, UnsafeSource
+from shikong.ingest.readers import archive, shapefile
+from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, Geometries, from_wkb
 
-SUFFIXES = (".gpkg", ".shp", ".zip", ".geojson", ".json", ".fgb", ".gdb", ".kml", ".osm", ".pbf")
+SUFFIXES = (
+    ".gpkg", ".shp", ".zip", ".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson", ".fgb", ".gdb", ".kml", ".gml",
+    ".dxf", ".osm", ".pbf",
+)  # fmt: skip
 
-#: DBF language driver bytes that mean GBK (code page 936).
-_GBK_DRIVERS = frozenset({0x4D, 0x7A})
+_LINES_OF_JSON = (".geojsonl", ".geojsons", ".ndjson")
+#: What may hide behind these suffixes; a file in disguise could make GDAL read other files or addresses.
+_DRIVERS = frozenset({
+    "GPKG", "ESRI Shapefile", "GeoJSON", "GeoJSONSeq", "ESRIJSON", "TopoJSON", "FlatGeobuf", "OpenFileGDB", "KML",
+    "LIBKML", "GML", "DXF", "OSM",
+})  # fmt: skip
+
+_XML = (".kml", ".gml", ".osm")
+
+#: Bytes of features that a batch may hold as they lie in the file.
+_BATCH_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    """What GDAL opens: its address, the name that people know it by, its suffix and the encoding of its texts."""
+
+    address: str
+    name: str
+    suffix: str
+    encoding: str | None = None
 
 
 def open_source(path: Path, layer: str | None) -> FeatureSource:
     """Open a file that GDAL knows.
 
-    layer: the file's own layer, needed when it has several with features.
-    Raises UnreadableSource (with the file's layers, when one must be chosen) and EmptySource.
+    layer: the file's own layer, needed when it has several with features; in a zip of several files, the file.
+    Raises UnreadableSource (with the file's layers, when one must be chosen), UnsafeSource and EmptySource.
     """
-    name = _choose_layer(path, layer)
-    _refuse_truncated_shapefile(path)
-    encoding = _shapefile_encoding(path)
+    # GDAL warns of shapes that it cannot build; those rows come without geometry and go to quarantine.
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=__name__)
+    warnings.filterwarnings("ignore", message=r"Measured \(M\) geometry types are not supported")
+    pyogrio.set_gdal_config_options({"GML_DOWNLOAD_SCHEMA": "NO"})  # a source's address is not to be asked
+    dataset, layer = _dataset(path, layer)
+    name = _choose_layer(dataset, layer)
     try:
-        info = pyogrio.read_info(path, layer=name, encoding=encoding)
+        info = pyogrio.read_info(dataset.address, layer=name, encoding=dataset.encoding)
     except (DataSourceError, DataLayerError) as error:
-        raise UnreadableSource(f"{path.name} cannot be read: {error}") from error
+        raise UnreadableSource(f"{dataset.name} cannot be read: {error}") from error
+    if info["driver"] not in _DRIVERS:
+        raise UnsafeSource(f"{dataset.name} is in truth a {info['driver']} file; deliver the data itself")
     total = int(info["features"])
     if total == 0:
-        raise EmptySource(f"{path.name} has no features")
+        raise EmptySource(f"{dataset.name} has no features")
+    rows = _batch_rows(path, total)
 
     def batches() -> Iterator[Batch]:
         row = 1
-        # GDAL warns of shapes that it cannot build; those rows come without geometry and go to quarantine.
-        warnings.filterwarnings("ignore", category=RuntimeWarning, module=__name__)
-        with pyogrio.open_arrow(path, layer=name, encoding=encoding, batch_size=BATCH_ROWS, use_pyarrow=True) as opened:
-            meta, reader = opened
+        with pyogrio.open_arrow(
+            dataset.address, layer=name, encoding=dataset.encoding, batch_size=rows, use_pyarrow=True
+        ) as (meta, reader):
             geometry = meta["geometry_name"] or "wkb_geometry"
             for arrow in reader:
-                shapes = shapely.from_wkb(arrow.column(geometry).to_numpy(zero_copy_only=False), on_invalid="ignore")
+                shapes = _shapes(arrow.column(geometry), closed_are_areas=dataset.suffix == ".dxf")
                 keep = [column for column in arrow.schema.names if column != geometry]
                 frame = arrow.select(keep).to_pandas() if keep else pd.DataFrame(index=range(len(arrow)))
-                yield Batch(row, frame, object_array(shapes))
+                yield Batch(row, frame, shapes)
                 row += len(arrow)
 
     return FeatureSource(
@@ -64,65 +94,104 @@ def open_source(path: Path, layer: str | None) -> FeatureSource:
     )
 
 
-def _choose_layer(path: Path, layer: str | None) -> str:
+def _dataset(path: Path, layer: str | None) -> tuple[_Dataset, str | None]:
+    """What to open, and which layer of it is still to be chosen."""
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
+        return _in_zip(path, layer)
+    if suffix in _XML:
+        refuse_entities(path)
+    encoding = None
+    if suffix == ".shp":
+        parts = shapefile.parts_on_disk(path)
+        shapefile.check(path.name, parts)
+        encoding = shapefile.encoding(parts)
+    address = f"GeoJSONSeq:{path}" if suffix in _LINES_OF_JSON else str(path)
+    return _Dataset(address, path.name, suffix, encoding), layer
+
+
+def _in_zip(path: Path, layer: str | None) -> tuple[_Dataset, str | None]:
+    found = archive.sources(path, archive.check(path))
+    if layer in found:
+        chosen, layer = layer, None
+    elif len(found) == 1:
+        chosen = next(iter(found))
+    elif layer is None:
+        raise UnreadableSource(f"{path.name} has several files; choose one with --source-layer: {', '.join(found)}")
+    else:
+        raise UnreadableSource(f"{path.name} has no file {layer!r}; it has: {', '.join(found)}")
+    inner = found[chosen]
+    suffix = PurePosixPath(inner).suffix.lower()
+    address, name, encoding = f"/vsizip/{path.resolve()}/{inner}", f"{path.name}: {chosen}{suffix}", None
+    if suffix == ".shp":
+        parts = shapefile.parts_in_zip(path, inner)
+        shapefile.check(name, parts)
+        encoding = shapefile.encoding(parts)
+    elif suffix in _XML:
+        raise UnreadableSource(f"{name}: unzip it first")
+    return _Dataset(f"GeoJSONSeq:{address}" if suffix in _LINES_OF_JSON else address, name, suffix, encoding), layer
+
+
+def _choose_layer(dataset: _Dataset, layer: str | None) -> str:
     try:
-        found = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
+        layers = pyogrio.list_layers(dataset.address)
     except DataSourceError as error:
-        raise UnreadableSource(f"{path.name} is broken or of an unknown format: {error}") from error
+        raise UnreadableSource(f"{dataset.name} is broken or of an unknown format: {error}") from error
+    if not len(layers):
+        raise EmptySource(f"{dataset.name} has no features")
+    found = [str(name) for name, geometry in layers if geometry is not None]
     if layer is not None:
         if layer not in found:
-            raise UnreadableSource(f"{path.name} has no layer {layer!r}; it has: {', '.join(found)}")
+            raise UnreadableSource(f"{dataset.name} has no layer {layer!r}; it has: {', '.join(found)}")
         return layer
     if not found:
-        raise UnreadableSource(f"{path.name} holds no layer with geometry")
+        raise UnreadableSource(f"{dataset.name} holds no layer with geometry")
     if len(found) > 1:
-        raise UnreadableSource(f"{path.name} has several layers; choose one with --source-layer: {', '.join(found)}")
+        raise UnreadableSource(f"{dataset.name} has several layers; choose one with --source-layer: {', '.join(found)}")
     return found[0]
 
 
-def _refuse_truncated_shapefile(path: Path) -> None:
-    """GDAL gives the shapes that a cut-off transfer has lost as rows without geometry; the header tells."""
-    if path.suffix.lower() != ".shp":
-        return
-    with path.open("rb") as file:
-        header = file.read(28)
-    stated, there = int.from_bytes(header[24:28], "big") * 2, path.stat().st_size
-    if there < stated:
-        raise UnreadableSource(f"{path.name} is cut off: it has {there:,} of {stated:,} bytes; deliver it again")
+def _batch_rows(path: Path, total: int) -> int:
+    """Rows of a batch: fewer where the features are large, so that memory stays bounded."""
+    if total <= 0 or not path.is_file():
+        return BATCH_ROWS
+    return max(1, min(BATCH_ROWS, _BATCH_BYTES * total // path.stat().st_size))
 
 
-def _shapefile_encoding(path: Path) -> str | None:
-    """The encoding of a Shapefile's texts, None where the file or format says it itself.
+def _shapes(wkb: Any, *, closed_are_areas: bool) -> Geometries:
+    shapes = from_wkb(wkb.to_numpy(zero_copy_only=False))
+    if closed_are_areas:  # a drawing has no areas, only outlines
+        closed = (shapely.get_type_id(shapes) == 1) & shapely.is_closed(shapes)
+        closed &= shapely.get_num_coordinates(shapes) >= 4
+        shapes[closed] = [shapely.Polygon(line) for line in shapes[closed]]
+    return shapes
 
-    A .cpg is believed by GDAL. Without one, Chinese offices mean GBK, which many of their tools
-    write without saying so; texts that are valid UTF-8 are UTF-8.
+
+class _RootReached(Exception):
+    """What stands before the root element is in order."""
+
+
+def refuse_entities(path: Path) -> None:
+    """Refuse XML with a document type: KML, GML and OSM have none, and entities in one can expand without end.
+
+    Raises UnsafeSource.
     """
-    if path.suffix.lower() == ".shp":
-        if path.with_suffix(".cpg").exists():
-            return None
-        dbf = path.with_suffix(".dbf")
-        return _dbf_encoding(dbf.read_bytes()) if dbf.exists() else None
-    if path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if any(name.lower().endswith(".cpg") for name in names):
-                return None
-            dbf_name = next((name for name in names if name.lower().endswith(".dbf")), None)
-            if dbf_name:
-                with archive.open(dbf_name) as member:
-                    return _dbf_encoding(member.read(4_000_000))
-    return None
 
+    def doctype(*_: object) -> None:
+        raise UnsafeSource(
+            f"{path.name} has a document type (<!DOCTYPE>), with which XML bombs are made; save it without"
+        )
 
-def _dbf_encoding(dbf: bytes) -> str | None:
-    if len(dbf) > 29 and dbf[29] in _GBK_DRIVERS:
-        return "GB18030"
-    if dbf.isascii():
-        return None
-    header = int.from_bytes(dbf[8:10], "little")
+    def root(*_: object) -> None:
+        raise _RootReached
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = doctype
+    parser.StartElementHandler = root
     try:
-        dbf[header:].decode("utf-8")
-    except UnicodeDecodeError as error:
-        cut_at_the_end = error.start > len(dbf) - header - 4
-        return "UTF-8" if cut_at_the_end else "GB18030"
-    return "UTF-8"
+        with path.open("rb") as file:
+            parser.ParseFile(file)
+    except _RootReached:
+        return
+    except expat.ExpatError as error:
+        raise UnreadableSource(f"{path.name} is broken or of an unknown format: {error}") from error

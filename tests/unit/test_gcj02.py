@@ -17,6 +17,7 @@ from transbigdata import coordinates as other
 from shikong.ingest import crs, gcj02
 from shikong.ingest.errors import UnknownCrs
 from shikong.ingest.readers.base import object_array
+from shikong.layers import catalog
 
 GEOD = Geod(a=6378137.0, rf=298.257222101)
 CITIES = {
@@ -72,7 +73,7 @@ def test_shapes_marked_gcj02_are_moved_whatever_the_source_says() -> None:
     ring = np.array([(116.0, 36.4), (116.1, 36.4), (116.1, 36.5), (116.0, 36.4)])
     shapes = object_array([shapely.Polygon(ring), None])
     recognised = crs.recognise(
-        "EPSG:4326", None, shapes, geographic_by_name=False, city_bbox=(115, 35, 117, 37), datum="gcj02"
+        "EPSG:4326", None, shapes, geographic_by_name=False, city=catalog.load().city, datum="gcj02"
     )
     assert recognised.crs == CRS.from_epsg(4490)
     assert recognised.note is not None
@@ -85,4 +86,6 @@ def test_shapes_marked_gcj02_are_moved_whatever_the_source_says() -> None:
 
 def test_another_shifted_datum_is_refused() -> None:
     with pytest.raises(UnknownCrs, match="only gcj02"):
-        crs.recognise(None, None, object_array([None]), geographic_by_name=False, city_bbox=(0, 0, 1, 1), datum="bd09")
+        crs.recognise(
+            None, None, object_array([None]), geographic_by_name=False, city=catalog.load().city, datum="bd09"
+        )

@@ -1,0 +1,157 @@
+"""How fast is a checked and published load beside the least that puts the same rows into a table?
+
+The peer is binary COPY of ready rows into a plain table, then its primary key and both spatial indexes. The service
+reads the same rows from a GeoPackage, converts, checks, compares, publishes and indexes them. Both write into
+one database of the private cluster, in turns. Run by `make bench-load`.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import city_table
+import geopandas as gpd
+import psycopg
+import pyogrio
+import servers
+import shapely
+from rich.console import Console
+from rich.table import Table
+
+from shikong.ingest.features import Options
+from shikong.ingest.job import ingest
+from shikong.layers import catalog
+from shikong.samples import city
+from shikong.store import cluster, migrate
+from shikong.store.cluster import Cluster
+from shikong.store.database import Database
+from shikong.store.settings import StoreSettings
+
+DATABASE = "bench_load"
+AT = datetime(2025, 1, 1, tzinfo=UTC)
+ERR = Console(stderr=True)
+_FIELDS = ("bsm", "dlbm", "dlmc", "xzqdm")
+
+
+@dataclass
+class Times:
+    """Seconds that each kind of work took, one entry a round."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        """Take the time of what is done inside."""
+        begun = time.perf_counter()
+        yield
+        self.seconds.setdefault(name, []).append(time.perf_counter() - begun)
+        ERR.print(f"[cyan]▸[/] {name}")
+
+    def best(self, name: str) -> float:
+        """The quickest round."""
+        return min(self.seconds[name])
+
+
+def main() -> None:
+    """Prepare, measure in turns, print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", default="city", help="size of the sample city (default city: 500,000 parcels)")
+    parser.add_argument("--rounds", type=int, default=2)
+    options = parser.parse_args()
+    data = Path(os.environ.get("SHIKONG_BENCH_DATA") or servers.ROOT / "var/bench").resolve()
+    first, second = _deliveries(data, options.size)
+    running = cluster.private(data)
+    running.ensure_running()
+    times = Times()
+    try:
+        for _ in range(options.rounds):
+            _round(running, data, first, second, times)
+    finally:
+        running.stop()
+    _show(times, len(gpd.read_file(first, ignore_geometry=True, columns=["bsm"])))
+
+
+def _deliveries(data: Path, size: str) -> tuple[Path, Path]:
+    """A GeoPackage of what holds now, and the same with 1 % of the rows changed."""
+    files = data / f"city-{size}"
+    if not (files / "manifest.json").exists():
+        city.generate(size, files, now=city_table.NOW)
+    first, second = files / "delivery_1.gpkg", files / "delivery_2.gpkg"
+    if not second.exists():
+        frame = pyogrio.read_dataframe(files / "parcels.fgb")
+        frame = frame[frame["valid_to"].isna()][[*_FIELDS, "geometry"]].reset_index(drop=True)
+        frame.to_file(first, driver="GPKG")
+        changed = random.Random(1).sample(range(len(frame)), len(frame) // 100)
+        frame.loc[changed, "dlmc"] = "变更"
+        frame.to_file(second, driver="GPKG")
+    return first, second
+
+
+def _round(running: Cluster, data: Path, first: Path, second: Path, times: Times) -> None:
+    with psycopg.connect(running.dsn_of("postgres"), autocommit=True) as conn:
+        conn.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
+        conn.execute(f"CREATE DATABASE {DATABASE}")
+    dsn = running.dsn_of(DATABASE)
+    migrate.migrate(dsn)
+    _copy(dsn, first, times)
+    store = Database(StoreSettings(data=data, database_url=dsn, statement_timeout=3600, pool_size=2))
+    try:
+        for name, file, day in (("first load", first, 1), ("1 % changed", second, 2)):
+            with times.of(name):
+                options = Options(origin="generated", valid_from=AT.replace(day=day))
+                report = ingest(store, catalog.default(), file, "parcels", options, lambda *_: None)
+            ERR.print(f"  {report.counts.added:,} added, {report.counts.changed:,} changed")
+    finally:
+        store.close_threads()
+
+
+def _copy(dsn: str, file: Path, times: Times) -> None:
+    """The peer: rows that are ready in memory, COPY, indexes."""
+    frame = pyogrio.read_dataframe(file)
+    wkb = shapely.to_wkb(shapely.set_srid(shapely.multipolygons(frame.geometry.array), 4490), include_srid=True)
+    rows: list[tuple[Any, ...]] = list(zip(*(frame[name] for name in _FIELDS), wkb, strict=True))
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute(
+            "CREATE TABLE public.plain (row bigint GENERATED ALWAYS AS IDENTITY, bsm text, dlbm text, dlmc text,"
+            " xzqdm text, geom geometry (MultiPolygon, 4490),"
+            " geom_3857 geometry (MultiPolygon, 3857) GENERATED ALWAYS AS (st_transform(geom, 3857)) STORED)"
+        )
+        with times.of("binary COPY and indexes"):
+            with (
+                conn.cursor() as cursor,
+                cursor.copy("COPY public.plain (bsm, dlbm, dlmc, xzqdm, geom) FROM STDIN (FORMAT BINARY)") as copy,
+            ):
+                copy.set_types(["text", "text", "text", "text", "bytea"])
+                for row in rows:
+                    copy.write_row(row)
+            conn.execute("ALTER TABLE public.plain ADD PRIMARY KEY (row)")
+            conn.execute("CREATE UNIQUE INDEX ON public.plain (bsm)")
+            conn.execute("CREATE INDEX ON public.plain USING gist (geom)")
+            conn.execute("CREATE INDEX ON public.plain USING gist (geom_3857)")
+
+
+def _show(times: Times, rows: int) -> None:
+    peer = times.best("binary COPY and indexes")
+    table = Table("work", "seconds", "binary COPY / it", title=f"loading {rows:,} polygons", title_justify="left")
+    for name in times.seconds:
+        table.add_row(name, f"{times.best(name):.1f}", f"{peer / times.best(name):.2f}")
+    out = Console(width=100)
+    out.print(table)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    out.print(f"largest memory of this process, the peer's rows included: {memory:,.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""From an older datum to CGCS2000 by the city's own seven parameters.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from shikong.layers.model import DatumShift
+
+_Move = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def pipeline(crs: CRS, shift: DatumShift) -> str:
+    """The PROJ pipeline from longitude and latitude (degrees) on a CRS's ellipsoid to those of CGCS2000."""
+    ellipsoid = crs.ellipsoid
+    if ellipsoid is None:
+        raise ValueError(f"{crs.name} has no ellipsoid")
+    return (
+        "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad"
+        f" +step +proj=cart +a={ellipsoid.semi_major_metre!r} +rf={ellipsoid.inverse_flattening!r}"
+        f" +step +proj=helmert +convention={shift.method}"
+        f" +x={shift.x!r} +y={shift.y!r} +z={shift.z!r} +rx={shift.rx!r} +ry={shift.ry!r} +rz={shift.rz!r}"
+        f" +s={shift.scale!r}"
+        " +step +inv +proj=cart +a=6378137 +rf=298.257222101"
+        " +step +proj=unitconvert +xy_in=rad +xy_out=deg"
+    )
+
+
+def to_cgcs2000(crs: CRS, shift: DatumShift) -> _Move:
+    """What moves coordinates (n, 2) of a CRS, x = easting or longitude, to CGCS2000 degrees. Heights count as 0."""
+    to_degrees = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)  # within the datum: exact
+    over = Transformer.from_pipeline(pipeline(crs, shift))
+
+    def move(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+        lon, lat = to_degrees.transform(coordinates[:, 0], coordinates[:, 1])
+        lon, lat, _ = over.transform(lon, lat, np.zeros(len(coordinates)))
+        return np.column_stack([lon, lat])
+
+    return move

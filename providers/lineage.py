@@ -1,0 +1,54 @@
+"""Where a feature comes from: every version of it that was ever known, with release, file, row, time and who.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import sql
+
+from shikong.layers.model import Layer
+from shikong.store import tables
+
+_VERSIONS = """
+    SELECT v._source_row, v.valid_from, v.valid_to, v.current, r.id, r.source, r.source_sha256, r.source_crs,
+        r.datum_note, r.kind, r.restores, r.origin, r.principal, r.published_at, s.id, s.published_at
+    FROM (
+        SELECT _release, _source_row, {valid}, true AS current, NULL::integer AS superseded
+        FROM {table} WHERE {key} = %(key)s
+        UNION ALL
+        SELECT _release, _source_row, {valid}, false, _superseded FROM {history} WHERE {key} = %(key)s
+    ) AS v
+    JOIN shikong.release AS r ON r.id = v._release
+    LEFT JOIN shikong.release AS s ON s.id = v.superseded
+    ORDER BY r.id, v.valid_from
+"""
+
+
+def versions(layer: Layer) -> sql.Composed:
+    """SQL for all versions of the feature with the id `key`, in the order in which they became known."""
+    absent = "NULL::timestamptz AS valid_from, NULL::timestamptz AS valid_to"
+    return sql.SQL(_VERSIONS).format(
+        valid=sql.SQL("valid_from, valid_to" if layer.versioned else absent),
+        table=tables.table(layer),
+        history=tables.history(layer),
+        key=sql.Identifier(layer.key_field),
+    )
+
+
+def version(row: tuple[Any, ...]) -> dict[str, Any]:
+    """A row of `versions` as a document."""
+    source_row, valid_from, valid_to, current, release, source, digest, crs, note, kind, restores, *rest = row
+    origin, principal, published, superseded, superseded_at = rest
+    state = "current" if current else "ended" if superseded is None else "superseded"
+    return {
+        "state": state, "validFrom": valid_from, "validTo": valid_to, "recordedFrom": published,
+        "recordedTo": superseded_at, "supersededBy": superseded,
+        "release": {
+            "id": release, "kind": kind, "restores": restores, "published": published, "principal": principal,
+            "origin": origin,
+        },
+        "source": {"name": source, "sha256": digest, "row": source_row, "crs": crs, "positionalAccuracy": note},
+    }  # fmt: skip

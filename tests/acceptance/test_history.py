@@ -1,0 +1,107 @@
+"""The recorded clock, lineage and releases over HTTP, with a second delivery through the operator's own commands.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+FIRST = "stcd,stnm,lon,lat\nA1,一站,115.9,36.4\nA2,二站,115.91,36.4\nA3,,115.92,36.4\n"
+SECOND = "stcd,stnm,lon,lat\nA1,改名站,115.9,36.4\nA4,四站,115.93,36.4\n"
+
+
+@pytest.fixture
+def city(
+    cluster: Any, template: str, tmp_path: Path, make_service: Callable[[str, Path], Any]
+) -> Iterator[tuple[httpx.Client, Callable[..., str]]]:
+    """A running service over an empty database, and the `shikong` command for it."""
+    name = f"h{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    data = tmp_path / "data"
+    data.mkdir()
+    running = make_service(cluster.dsn_of(name), data)
+    environment = os.environ | {"DATABASE_URL": cluster.dsn_of(name), "SHIKONG_DATA": str(data), "COLUMNS": "200"}
+
+    def shikong(*words: str, status: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "shikong.cli.main", *words], env=environment, cwd=tmp_path, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr + done.stdout
+        return done.stdout + done.stderr
+
+    with httpx.Client(base_url=running.url, trust_env=False, timeout=30) as client:
+        yield client, shikong
+
+
+def test_two_deliveries_are_told_apart_and_the_first_comes_back(
+    city: tuple[httpx.Client, Callable[..., str]], tmp_path: Path
+) -> None:
+    client, shikong = city
+    for name, text in (("first.csv", FIRST), ("second.csv", SECOND)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert "quarantined 1: required stnm" in shikong("ingest", "first.csv", "--layer", "hydro_stations")
+    time.sleep(1.1)
+    records = "/collections/releases/items"
+    first = client.get(records, params={"f": "json", "layer": "hydro_stations"}).json()["features"][0]
+    shikong("ingest", "second.csv", "--layer", "hydro_stations")
+    items = "/collections/hydro_stations/items"
+
+    def names(**params: str) -> dict[str, str]:
+        page = client.get(items, params={"f": "json", **params})
+        assert page.status_code == 200, page.text
+        return {feature["id"]: feature["properties"]["stnm"] for feature in page.json()["features"]}
+
+    assert names() == {"A1": "改名站", "A4": "四站"}
+    assert names(asOf=first["properties"]["created"]) == {"A1": "一站", "A2": "二站"}
+    assert names(asOf="2020-01-01") == {}
+    one = client.get(f"{items}/A2", params={"f": "json", "asOf": first["properties"]["created"]})
+    assert one.json()["properties"]["stnm"] == "二站"
+    assert client.get(f"{items}/A2", params={"f": "json"}).status_code == 404
+
+    assert first["properties"]["counts"]["quarantined"] == 1
+    assert [(q["rule"], q["field"], q["failed"]) for q in first["properties"]["quality"]] == [("required", "stnm", 1)]
+    assert first["properties"]["lineage"]["source"] == "first.csv"
+
+    known = client.get(f"{items}/A1/lineage").json()["versions"]
+    assert [(v["state"], v["source"]["name"], v["source"]["row"]) for v in known] == [
+        ("superseded", "first.csv", 1), ("current", "second.csv", 1),
+    ]  # fmt: skip
+    assert known[0]["recordedTo"] == known[1]["recordedFrom"]
+    assert len(known[0]["source"]["sha256"]) == 64
+    assert client.get(f"{items}/A9/lineage").status_code == 404
+
+    second = str(int(first["id"]) + 1)
+    assert "added" in (told := shikong("diff", "hydro_stations", first["id"], second, "--to", "diff.geojson"))
+    assert "4 features" in told
+    assert "is as it was" in shikong("rollback", "hydro_stations", first["id"])
+    assert names() == {"A1": "一站", "A2": "二站"}
+    assert "rollback to" in shikong("releases", "hydro_stations")
+    assert "no release 999" in shikong("rollback", "hydro_stations", "999", status=1)
+    assert "required" in shikong("report", first["id"])
+
+    listed = shikong("quarantine", "list", first["id"])
+    row = next(line.split("│")[1].strip() for line in listed.splitlines() if "hydro_stations" in line)
+    shikong("quarantine", "fix", row, "stnm=三站")
+    shikong("quarantine", "resubmit", first["id"])
+    assert names() == {"A1": "一站", "A2": "二站", "A3": "三站"}
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2024-13-01", "2024-01-01/2024-02-01", ".."])
+def test_a_wrong_as_of_is_refused_by_name(client: Any, text: str) -> None:
+    answer = client.get("/collections/districts/items", f="json", asOf=text)
+    assert answer.status == 400
+    assert answer.json["parameter"] == "asOf"

@@ -1,0 +1,205 @@
+"""Folders of pictures, GRIB, and cubes that grow along time.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import xarray as xr
+from rasterio.transform import from_origin
+from rio_cogeo.cogeo import cog_validate
+
+from shikong.ingest.errors import EmptySource, IngestError, UnknownCrs, UnreadableSource
+from shikong.ingest.features import Options
+from shikong.ingest.job import ingest
+from shikong.ingest.report import Report
+from shikong.layers import catalog
+from shikong.layers.model import ParameterDecl, Text
+from shikong.store import places
+from shikong.store.database import Database
+
+
+def _load(store: Database, path: Path, layer: str, home: catalog.Catalog | None = None, **options: Any) -> Report:
+    return ingest(store, home or catalog.default(), path, layer, Options(**options), lambda done, total: None)
+
+
+def _place(store: Database, layer: str) -> Path:
+    return places.current(store.settings.data, catalog.default().layer(layer))
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------
+
+WHOLE = (np.arange(400 * 600) % 250 + 1).astype("uint8").reshape(400, 600)
+CELL = 0.001
+
+
+def _tiles(folder: Path, driver: str = "GTiff", crs: str | None = "EPSG:4490") -> Path:
+    """The whole picture in six tiles of 200 x 200."""
+    folder.mkdir()
+    for row in range(2):
+        for column in range(3):
+            name = folder / f"{row}{column}.{'tif' if driver == 'GTiff' else 'png'}"
+            transform = from_origin(115.5 + column * 200 * CELL, 36.8 - row * 200 * CELL, CELL, CELL)
+            values = WHOLE[row * 200 : row * 200 + 200, column * 200 : column * 200 + 200]
+            with rasterio.open(
+                name, "w", driver=driver, width=200, height=200, count=1, dtype="uint8", crs=crs, transform=transform,
+                **({} if driver == "GTiff" else {"WORLDFILE": "YES"}),
+            ) as target:  # fmt: skip
+                target.write(values, 1)
+    for side in folder.glob("*.aux.xml"):
+        side.unlink()
+    return folder
+
+
+@pytest.mark.parametrize(("driver", "options"), [("GTiff", {}), ("PNG", {"crs": "EPSG:4490"})])
+def test_a_folder_of_pictures_becomes_one_cog(
+    empty_store: Database, tmp_path: Path, driver: str, options: dict[str, Any]
+) -> None:
+    folder = _tiles(tmp_path / "d", driver)
+    report = _load(empty_store, folder, "elevation", **options)
+    assert report.source == "d"
+    place = _place(empty_store, "elevation")
+    assert cog_validate(place, quiet=True)[0]
+    with rasterio.open(place) as stored:
+        assert (stored.read(1) == WHOLE).all()
+        assert stored.bounds == pytest.approx((115.5, 36.4, 116.1, 36.8))
+        assert stored.tags()["origin"] == "delivered"
+    assert [path.suffix for path in place.parent.iterdir() if not path.is_symlink()] == [".tif"]
+
+
+def test_pictures_that_do_not_belong_together_are_refused(empty_store: Database, tmp_path: Path) -> None:
+    folder = _tiles(tmp_path / "d")
+    with rasterio.open(folder / "zz.tif", "w", driver="GTiff", width=2, height=2, count=1, dtype="float32", crs="EPSG:4490",
+                       transform=from_origin(115, 36, 1, 1)) as target:  # fmt: skip
+        target.write(np.ones((1, 2, 2), dtype="float32"))
+    with pytest.raises(UnreadableSource, match=r"zz\.tif differs from 00\.tif in CRS, bands or type"):
+        _load(empty_store, folder, "elevation")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EmptySource, match="no picture"):
+        _load(empty_store, tmp_path / "empty", "elevation")
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_picture_without_a_world_file_is_refused(empty_store: Database, tmp_path: Path) -> None:
+    folder = _tiles(tmp_path / "d", "PNG")
+    with pytest.raises(UnknownCrs, match="--crs"):
+        _load(empty_store, folder, "elevation")
+    next(folder.glob("00.wld")).unlink()
+    with pytest.raises(UnreadableSource, match=r"00\.png says nowhere where it lies; put its world file"):
+        _load(empty_store, folder, "elevation", crs="EPSG:4490")
+
+
+# --- cubes ---------------------------------------------------------------------------------------------------------
+
+LAT, LON = np.linspace(36, 37, 5), np.linspace(115.5, 116.5, 4)
+
+
+def _rain(start: str, hours: int, seed: int) -> xr.Dataset:
+    values = np.random.default_rng(seed).random((hours, 5, 4)).astype("float32")
+    times = pd.date_range(start, periods=hours, freq="h")
+    return xr.Dataset(
+        {"pr": (("time", "lat", "lon"), values, {"units": "mm"})}, {"time": times, "lat": LAT, "lon": LON}
+    )
+
+
+def _stored(store: Database) -> xr.DataArray:
+    with xr.open_zarr(_place(store, "precipitation"), consolidated=False, chunks=None) as cube:
+        return cube["precipitation"].load()
+
+
+PARTS = {
+    "later": _rain("2026-07-21", 100, 2), "overlapping": _rain("2026-07-18", 200, 3), "inside": _rain("2026-07-08", 5, 4),
+    "earlier": _rain("2026-06-01", 30, 5), "with a gap": _rain("2026-09-01", 400, 6),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_cube_grows_along_time_and_the_release_before_stays(empty_store: Database, tmp_path: Path, part: str) -> None:
+    first, second = _rain("2026-07-01", 480, 1), PARTS[part]
+    first.to_netcdf(tmp_path / "1.nc")
+    second.to_netcdf(tmp_path / "2.nc")
+    _load(empty_store, tmp_path / "1.nc", "precipitation")
+    before = _place(empty_store, "precipitation")
+    _load(empty_store, tmp_path / "2.nc", "precipitation", mode="update")
+    stays = first["pr"].to_series()
+    stays = stays[~stays.index.get_level_values("time").isin(second.indexes["time"])]
+    expected = pd.concat([stays, second["pr"].to_series()]).sort_index()
+    assert np.array_equal(_stored(empty_store).to_series().sort_index().to_numpy(), expected.to_numpy())
+    with xr.open_zarr(before, consolidated=False, chunks=None) as old:
+        assert np.array_equal(old["precipitation"].values, first["pr"].values)
+    with empty_store.thread_session() as conn:
+        row = conn.execute("SELECT time_from, time_to FROM shikong.release ORDER BY id DESC LIMIT 1").fetchone()
+    assert row is not None
+    ends = [moment.astimezone(UTC).replace(tzinfo=None) for moment in row]
+    times = expected.index.get_level_values("time")
+    assert ends == [times.min().to_pydatetime(), times.max().to_pydatetime()]
+
+
+def test_chunks_that_stay_are_not_written_again(empty_store: Database, tmp_path: Path) -> None:
+    _rain("2026-07-01", 480, 1).to_netcdf(tmp_path / "1.nc")
+    _rain("2026-07-21", 100, 2).to_netcdf(tmp_path / "2.nc")
+    _load(empty_store, tmp_path / "1.nc", "precipitation")
+    before = _place(empty_store, "precipitation") / "precipitation"
+    _load(empty_store, tmp_path / "2.nc", "precipitation", mode="update")
+    after = _place(empty_store, "precipitation") / "precipitation"
+    same = {file.name for file in before.iterdir() if (after / file.name).exists() and file.samefile(after / file.name)}
+    assert same == {"0.0.0", "1.0.0"}
+
+
+def test_without_update_a_cube_is_replaced(empty_store: Database, tmp_path: Path) -> None:
+    for number, start in ((1, "2026-07-01"), (2, "2026-08-01")):
+        _rain(start, 10, number).to_netcdf(tmp_path / f"{number}.nc")
+        _load(empty_store, tmp_path / f"{number}.nc", "precipitation")
+    assert _stored(empty_store).sizes["time"] == 10
+
+
+def test_a_cube_on_another_grid_is_not_added(empty_store: Database, tmp_path: Path) -> None:
+    _rain("2026-07-01", 10, 1).to_netcdf(tmp_path / "1.nc")
+    _load(empty_store, tmp_path / "1.nc", "precipitation")
+    _rain("2026-07-02", 10, 1).assign_coords(lat=LAT + 0.1).to_netcdf(tmp_path / "2.nc")
+    with pytest.raises(UnreadableSource, match=r"lat axis differs.*without --update"):
+        _load(empty_store, tmp_path / "2.nc", "precipitation", mode="update")
+    assert _stored(empty_store).sizes["time"] == 10
+    assert len([path for path in _place(empty_store, "precipitation").parent.iterdir() if not path.is_symlink()]) == 1
+
+
+def _warmth() -> catalog.Catalog:
+    """The city with a cube of temperature in place of rain."""
+    home = catalog.default()
+    layer = home.layer("precipitation")
+    title = Text(zh="气温", en="Air temperature")
+    warm = layer.model_copy(update={"parameters": {"t2m": ParameterDecl(title=title, unit="K")}})
+    return dataclasses.replace(home, layers=home.layers | {"precipitation": warm})
+
+
+def test_grib_becomes_a_cube(empty_store: Database, tmp_path: Path, shared_data: Path) -> None:
+    path = tmp_path / "t.grib"
+    path.write_bytes((shared_data / "climate/era5-2mt-2019-03-uk.grib").read_bytes())
+    report = _load(empty_store, path, "precipitation", _warmth())
+    assert report.format == "GRIB"
+    with (
+        rasterio.open(path) as peer,
+        xr.open_zarr(_place(empty_store, "precipitation"), consolidated=False, chunks=None) as cube,
+    ):
+        assert cube["t2m"].shape == (peer.count, peer.height, peer.width) == (744, 33, 49)
+        for band in (1, 300, 744):
+            kelvin = peer.read(band)[::-1] + (273.15 if peer.read(band).mean() < 200 else 0)  # GDAL gives Celsius
+            assert cube["t2m"].values[band - 1] == pytest.approx(kelvin, abs=0.01)
+    assert {file.name for file in tmp_path.iterdir()} == {"t.grib", "data"}
+    with pytest.raises(IngestError, match="no variable for precipitation"):
+        _load(empty_store, path, "precipitation")
+
+
+def test_a_grib_file_that_is_none_is_refused(empty_store: Database, tmp_path: Path) -> None:
+    (tmp_path / "t.grib").write_bytes(b"GRIB" + bytes(500))
+    with pytest.raises(UnreadableSource, match=r"t\.grib cannot be read as GRIB"):
+        _load(empty_store, tmp_path / "t.grib", "precipitation")
