@@ -49,13 +49,14 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
         options = Options(
             crs=crs, datum=datum, source_layer=source_layer, fields=_pairs(map or []),
             valid_from=valid_time.parse(valid_from, Path(source), zone) if valid_from else None,
-            mode="update" if update else "replace", swap_axes=swap_axes,
+            mode="update" if update else "replace",
+            swap_axes=swap_axes,
         )  # fmt: skip
         store = database.default()
         migrations.migrate(database.dsn(store.settings))
         if queue:
-            layer = catalog.default().layer(layer).id
-            out.print(f"job {loads.defer(store, source, layer, options)}: see `shikong jobs`")
+            job = loads.defer(store, source, catalog.default().layer(layer).id, options)
+            out.print(f"job {job}: see `shikong jobs`")
             return
         if locks.is_loading(store, layer):
             err.print(f"[dim]  another load of {layer} is under way; this one waits for it[/]")

@@ -31,16 +31,16 @@ class UnknownCrs(IngestError):
     """The source does not say its coordinate reference system, or says one that cannot be used."""
 
 
+class SourceAway(UnreadableSource):
+    """The server that has the source does not answer; the same command may succeed later."""
+
+
 class UnsafeSource(IngestError):
     """The source is made in a way that could harm the service or its users; nothing of it is read."""
 
 
 class WrongAxes(UnknownCrs):
     """Eastings and northings (or longitudes and latitudes) of the source are swapped."""
-
-
-class SourceAway(IngestError):
-    """The server that has the source does not answer; the same command may succeed later."""
 
 
 class QualityStop(IngestError):

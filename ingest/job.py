@@ -31,7 +31,11 @@ def ingest(
     if isinstance(source, str) and remote.is_address(source):
         if layer.kind != "features":
             raise IngestError(f"{layer_id} is loaded from a file; an address can be loaded into layers of features")
-        with database.thread_session() as conn, remote.opened(source, data / "spool") as (name, opened):
+        with (
+            database.thread_session() as conn,
+            locks.loading(conn, layer.id),
+            remote.opened(source, data / "spool") as (name, opened),
+        ):
             return features.load(conn, catalog, layer, Path(name), bounded(opened, name), options, progress)
     path = Path(source)
     if not path.exists():

@@ -137,10 +137,10 @@ class Layer(Declared):
             raise ValueError("`parameters` are needed by kind observations, coverage and cube, and only there")
         if (self.kind == "observations") != bool(self.stations):
             raise ValueError("`stations` is needed by kind observations, and only there")
-        if (self.kind == "records") != bool(self.lists):
-            raise ValueError("`lists` is needed by kind records, and only there")
         if self.kind == "records" and self.source:
             raise ValueError("kind records is made from the other layers and has no `source`")
+        if (self.kind == "records") != bool(self.lists):
+            raise ValueError("`lists` is needed by kind records, and only there")
         return self
 
     def _check_features(self) -> None:

@@ -39,7 +39,9 @@ class SourceDecl(Declared):
     The other keys say of each delivery what `shikong ingest` would be told of a file.
     """
 
-    url: str | None = Field(None, description="address of a file, feature service or PostGIS table; needs `schedule`")
+    url: str | None = Field(
+        None, description="address of a file, a feature service or a PostGIS table; needs `schedule`"
+    )
     schedule: Annotated[str, AfterValidator(_cron)] | None = Field(
         None, description="cron expression in the city's time zone: minute hour day month weekday"
     )
@@ -53,6 +55,7 @@ class SourceDecl(Declared):
     datum: Literal["gcj02"] | None = Field(None, description="coordinates carry the shift of Chinese web maps")
     source_layer: str | None = Field(None, description="the layer inside the source, when it has several")
     fields: dict[Identifier, str] = Field(default_factory=dict, description="field: column, when names differ")
+    swap_axes: bool = Field(False, description="the source has y (latitude) before x")
     valid_from: Literal["file-date", "file-name"] | None = Field(
         None, description="with `time.valid`: the rows hold from the day of the file's last change or in its name"
     )

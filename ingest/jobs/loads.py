@@ -65,18 +65,14 @@ _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
 Work = Callable[[Database, Progress], str]
 
 
-def defer(database: Database, source: str, layer: str, options: Options) -> int:
-    """Defer the load of a file or address into a layer; returns the job's number.
-
-    Raises UnreadableSource, DatabaseAway.
-    """
-    if remote.is_address(source):
-        shown, place = fetch.without_secrets(source), source
-    else:
-        shown, place = Path(source).name, str(Path(source).resolve())
-        if not Path(place).exists():
-            raise UnreadableSource(f"{source} does not exist")
-    args = {"shown": shown, "source": place,
+def defer(database: Database, source: Path | str, layer: str, options: Options) -> int:
+    """Defer the load of a file into a layer; returns the job's number. Raises UnreadableSource, DatabaseAway."""
+    if isinstance(source, str) and remote.is_address(source):  # it may hold a password, and jobs are kept
+        raise UnreadableSource("an address is not deferred: load it directly, or declare it as the layer's `source`")
+    path = Path(source)
+    if not path.exists():
+        raise UnreadableSource(f"{path} does not exist")
+    args = {"shown": path.name, "source": str(path.resolve()),
             "options": _OPTIONS.dump_python(options, mode="json")}  # fmt: skip
     with queue.session(database) as conn:
         return queue.defer(conn, Job(queue="default", task_name=LOAD, lock=layer, queueing_lock=None, task_kwargs=args))
@@ -151,8 +147,8 @@ class Loads:
         layer = _layer(context)
 
         def work(database: Database, progress: Progress) -> str:
-            told = _OPTIONS.validate_python(options)
-            return _summary(ingest(database, self._catalog, source, layer, told, progress))
+            report = ingest(database, self._catalog, Path(source), layer, _OPTIONS.validate_python(options), progress)
+            return _summary(report)
 
         await self._run(context, work)
 
@@ -165,8 +161,8 @@ class Loads:
             if declared.url is None:
                 raise IngestError(f"{layer} has no `source.url` any more; nothing is loaded")
             if remote.is_service(declared.url):
-                told = self._options(declared, Path(declared.url))
-                return _summary(ingest(database, self._catalog, declared.url, layer, told, progress))
+                options = self._options(declared, Path(declared.url))
+                return _summary(ingest(database, self._catalog, declared.url, layer, options, progress))
             with fetch.fetched(declared.url, database.settings.data / "incoming") as path:
                 return _summary(ingest(database, self._catalog, path, layer, self._options(declared, path), progress))
 
@@ -214,7 +210,7 @@ class Loads:
         valid_from = valid_time.parse(declared.valid_from, path, zone) if declared.valid_from else None
         return Options(
             crs=declared.crs, datum=declared.datum, source_layer=declared.source_layer, fields=declared.fields,
-            valid_from=valid_from, mode="update" if declared.update else "replace",
+            swap_axes=declared.swap_axes, valid_from=valid_from, mode="update" if declared.update else "replace",
         )  # fmt: skip
 
     async def _run(self, context: JobContext, work: Work) -> None:

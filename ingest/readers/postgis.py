@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from shikong.ingest.errors import EmptySource, UnreadableSource
+from shikong.ingest.errors import EmptySource, SourceAway, UnreadableSource
 from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, from_wkb, object_array
 
 #: Column types that come as they are; any other comes as its text.
@@ -91,7 +91,8 @@ def _host(dsn: str) -> str:
 def _unreadable(label: str, error: psycopg.Error) -> UnreadableSource:
     """libpq's own words, which name host and user but no password."""
     said = str(error).strip().splitlines()
-    return UnreadableSource(f"{label} cannot be read: {said[0] if said else type(error).__name__}")
+    kind = SourceAway if isinstance(error, psycopg.OperationalError) else UnreadableSource
+    return kind(f"{label} cannot be read: {said[0] if said else type(error).__name__}")
 
 
 def _table(conn: psycopg.Connection, label: str, schema: str, name: str) -> _Table:

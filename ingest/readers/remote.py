@@ -25,10 +25,9 @@ def is_address(text: str) -> bool:
 
 
 def is_service(address: str) -> bool:
-    """Whether an address is one of a feature service or database table, and not of a file."""
-    if urlsplit(address).scheme in _DATABASES:
-        return True
-    return arcgis.speaks(address) or wfs.speaks(address) or ogc_features.speaks(address)
+    """Whether an address is one that `opened` reads; another over http is the address of a file."""
+    speaks = arcgis.speaks(address) or wfs.speaks(address) or ogc_features.speaks(address)
+    return speaks or urlsplit(address).scheme in _DATABASES
 
 
 @contextmanager

@@ -147,7 +147,8 @@ def _opened(page: Path) -> FeatureSource | None:
 
 def _fetch(client: httpx.Client, address: str, name: str) -> bytes:
     """One page, tried again while the trouble may pass."""
-    trouble, passing = "", True
+    trouble = ""
+    kind: type[UnreadableSource] = SourceAway
     for pause in (*PAUSES, None):
         wait = pause
         try:
@@ -155,8 +156,8 @@ def _fetch(client: httpx.Client, address: str, name: str) -> bytes:
                 if response.status_code == 200:
                     return _read(response, name)
                 trouble = f"HTTP {response.status_code}"
-                passing = response.status_code in _PASSING
-                if not passing:
+                if response.status_code not in _PASSING:
+                    kind = UnreadableSource
                     break
                 asked = response.headers.get("retry-after", "")
                 wait = min(float(asked), PAUSES[-1]) if pause is not None and asked.isdigit() else pause
@@ -164,7 +165,7 @@ def _fetch(client: httpx.Client, address: str, name: str) -> bytes:
             trouble = f"{type(error).__name__}: {error}"
         if wait is not None:
             time.sleep(wait)
-    raise (SourceAway if passing else UnreadableSource)(
+    raise kind(
         f"{name} does not give a page ({trouble}); run the same command again to go on from the pages that are there"
     )
 

@@ -189,6 +189,17 @@ def test_an_address_that_gives_nothing_is_told(tmp_path: Path, url: str, error: 
     assert "geheim" not in str(caught.value)
 
 
+def test_a_schedule_reads_a_feature_service_and_waits_for_one_that_is_away(empty_store: Database) -> None:
+    """An address without a file's name goes to the readers of services; nobody listens at this one."""
+    found = with_source(url="postgresql://li:geheim@127.0.0.1:1/gis#public.districts", schedule="0 3 * * *")
+    due(empty_store, found, datetime(2026, 3, 2, 3, 1, tzinfo=ZoneInfo("Asia/Shanghai")))
+    worker.run(empty_store, found, worker.Timing(), once=True)
+    (job,) = jobs.seen(empty_store.thread_fetch(*jobs.listing(10)))
+    assert (job.state, job.attempts, job.source) == ("accepted", 1, "postgresql://127.0.0.1:1/gis")
+    assert "cannot be read" in (job.message or "")
+    assert "geheim" not in str(job)
+
+
 @pytest.mark.parametrize(("text", "told"), [
     ("https://li:ge@heim@host:8443/a/b.zip?token=geheim#x cannot", "https://host:8443/a/b.zip cannot"),
     ("postgresql://li:geheim@host/db", "postgresql://host/db"),
