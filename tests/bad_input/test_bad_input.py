@@ -95,9 +95,11 @@ def test_bad_input(empty_store: Database, tmp_path: Path, case: Any) -> None:
         assert _published(empty_store, case.layer) == before
         return
     report = _load(empty_store, path, case.layer, mode="update", **case.options)
-    assert [(rejection.source_row, rejection.rule) for rejection in report.rejections] == list(case.quarantined)
+    assert [(rejection.source_row, rejection.rule) for rejection in report.findings] == list(case.quarantined)
     with empty_store.thread_session() as conn:
-        rows = conn.execute("SELECT source_row, rule FROM shikong.quarantine ORDER BY source_row").fetchall()
+        rows = conn.execute(
+            "SELECT source_row, rule FROM shikong.finding WHERE severity = 'error' ORDER BY source_row"
+        ).fetchall()
     assert rows == list(case.quarantined)
     assert report.counts.read == report.counts.stored + len(case.quarantined)
 
