@@ -28,11 +28,18 @@ from shikong.server import settings as server_settings
 from shikong.server.context import Context
 from shikong.server.logs import AccessLog, configure
 from shikong.server.metadata import Metadata
-from shikong.server.middleware import PagePolicy, PrincipalOfRequest, StopWhenClientLeaves
+from shikong.server.middleware import PrincipalOfRequest, StopWhenClientLeaves, WhenAsked
 from shikong.server.pages import Pages
 from shikong.server.pygeoapi_api import Refusal, ShikongAPI
 from shikong.server.routes import routes
 from shikong.store import database
+
+_CORS = {
+    "allow_origins": ["*"], "allow_methods": ["GET", "POST"], "expose_headers": ["Content-Crs", "Link", "X-Request-Id"],
+}  # fmt: skip
+
+
+_GZIP = {"minimum_size": 1000, "compresslevel": 3}
 
 
 def create_app() -> Starlette:
@@ -62,10 +69,8 @@ def create_app() -> Starlette:
         lifespan=lifespan,
         middleware=[
             Middleware(AccessLog),
-            Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"],
-                       expose_headers=["Content-Crs", "Link", "X-Request-Id"]),
-            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=3),
-            Middleware(PagePolicy),
+            Middleware(WhenAsked, b"origin", b"", CORSMiddleware, _CORS),
+            Middleware(WhenAsked, b"accept-encoding", b"gzip", GZipMiddleware, _GZIP),
             Middleware(StopWhenClientLeaves),
             Middleware(PrincipalOfRequest),
         ],

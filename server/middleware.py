@@ -1,4 +1,4 @@
-"""What every request passes through: who asks, and stopping when nobody listens any more.
+"""What requests pass through: who asks, what only some need, and stopping when nobody listens any more.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -6,6 +6,8 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,30 +29,23 @@ class PrincipalOfRequest:
             current_principal.reset(token)
 
 
-#: What a page of ours may load: nothing from another host.
-_POLICY = (
-    b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-    b"worker-src 'self' blob:; frame-ancestors 'self'; base-uri 'self'"
-)
+class WhenAsked:
+    """Puts a middleware before the application only for requests with a header that asks for its work."""
 
-
-class PagePolicy:
-    """Tells browsers that our pages load nothing from outside."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(
+        self, app: ASGIApp, header: bytes, words: bytes, middleware: Callable[..., ASGIApp], options: dict[str, Any]
+    ) -> None:
+        self._app, self._asked = app, middleware(app, **options)
+        self._header, self._words = header, words
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one request and mark its answer when it is a page."""
+        """Run one request."""
+        asked = any(name == self._header and self._words in value for name, value in scope.get("headers", ()))
+        await (self._asked if asked else self._app)(scope, receive, send)
 
-        async def send_marked(message: Message) -> None:
-            if message["type"] == "http.response.start" and any(
-                name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in message["headers"]
-            ):
-                message["headers"].append((b"content-security-policy", _POLICY))
-            await send(message)
 
-        await self._app(scope, receive, send_marked)
+#: A request is watched only once it takes this long (seconds): most are answered before, and a watch costs a task.
+_WATCH_AFTER = 0.05
 
 
 class StopWhenClientLeaves:
@@ -78,6 +73,7 @@ class StopWhenClientLeaves:
 
         answering = asyncio.current_task()
         assert answering is not None
+        watching: asyncio.Future[None] | None = None
 
         async def watch() -> None:
             while (await receive())["type"] != "http.disconnect":
@@ -85,7 +81,11 @@ class StopWhenClientLeaves:
             gone.set()
             answering.cancel()
 
-        watching = asyncio.ensure_future(watch())
+        def begin_to_watch() -> None:
+            nonlocal watching
+            watching = asyncio.ensure_future(watch())
+
+        timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, begin_to_watch)
         try:
             await self._app(scope, receive_watched, send)
         except asyncio.CancelledError:
@@ -93,4 +93,6 @@ class StopWhenClientLeaves:
                 raise  # the server itself is stopping
             answering.uncancel()
         finally:
-            watching.cancel()
+            timer.cancel()
+            if watching is not None:
+                watching.cancel()

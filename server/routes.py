@@ -15,6 +15,7 @@ from pygeoapi.api import coverages, environmental_data_retrieval, itemtypes, pro
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from shikong.layers.model import Layer
 from shikong.providers.errors import CollectionNotFound, NotFound
@@ -130,6 +131,18 @@ class Endpoints:
         return layer
 
 
+class Direct:
+    """An endpoint without the layer in which Starlette catches what an endpoint has half sent: ours send at the end."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        response = await self._endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
 def routes(context: Context) -> list[Route]:
     """The routing table."""
     ends, stac = Endpoints(context), Stac(context)
@@ -144,8 +157,8 @@ def routes(context: Context) -> list[Route]:
     )
     # Routes are tried in order: what is asked for most comes first.
     return [
-        Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", ends.tile),
-        Route(f"{collection}/items", ends.items),
+        Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", Direct(ends.tile), methods=["GET"]),
+        Route(f"{collection}/items", Direct(ends.items), methods=["GET"]),
         Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage),
         Route(f"{collection}/items/{{item_id:path}}", ends.item),
         Route("/", pygeoapi(core.landing_page)),

@@ -33,8 +33,8 @@ async def get_tile(context: Context, request: Request, layer: Layer) -> Response
     except IndexError as error:
         raise NotFound(str(error)) from error
     query, values = cut.tile(layer, box)
-    rows = await context.database.fetch(query, values)
-    data = bytes(rows[0][0])
+    rows = await context.database.fetch(query, values, binary=True)
+    data: bytes = rows[0][0]
     headers = {"Cache-Control": "public, max-age=60"}
     if not data:
         return Response(status_code=204, headers=headers)

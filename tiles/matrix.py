@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import morecantile
 
@@ -52,6 +52,7 @@ def matrix_size(identifier: str, zoom: int) -> tuple[int, int]:
     return matrix.matrixWidth, matrix.matrixHeight
 
 
+@lru_cache(maxsize=16_384)
 def box(address: TileAddress) -> TileBox:
     """The bounds of a tile. Raises IndexError when the matrix has no such tile."""
     width, height = matrix_size(address.matrix_set, address.zoom)
