@@ -120,7 +120,7 @@ def _round(running: Cluster, data: Path, first: Path, second: Path, times: Times
 def _copy(dsn: str, file: Path, times: Times) -> None:
     """The peer: rows that are ready in memory, COPY, indexes."""
     frame = pyogrio.read_dataframe(file)
-    wkb = shapely.to_wkb(shapely.set_srid(shapely.multipolygons(frame.geometry.array), 4490), include_srid=True)
+    wkb = shapely.to_wkb(shapely.set_srid(frame.geometry.to_crs(4490).to_numpy(), 4490), include_srid=True)
     rows: list[tuple[Any, ...]] = list(zip(*(frame[name] for name in _FIELDS), wkb, strict=True))
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute(
