@@ -5,7 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pygeoapi.provider.base import BaseProvider, ProviderItemNotFoundError
 
@@ -16,11 +16,11 @@ from shikong.providers.plugin_errors import as_provider_errors
 from shikong.store.catalogue import NEWEST, Published, published
 from shikong.store.database import default as default_database
 
-_TEXTS = {"title": "标题", "description": "说明", "theme": "主题", "steward": "责任部门", "kind": "类型"}
 
+class RecordProvider(BaseProvider):  # type: ignore[misc]
+    """What providers of records share. texts: searchable properties, all of them texts, with their Chinese titles."""
 
-class CatalogueProvider(BaseProvider):  # type: ignore[misc]
-    """Records of all layers: what each is, where it came from, how exact, since when."""
+    texts: ClassVar[dict[str, str]]
 
     def __init__(self, provider_def: dict[str, Any]) -> None:
         super().__init__(provider_def)
@@ -28,8 +28,16 @@ class CatalogueProvider(BaseProvider):  # type: ignore[misc]
 
     def get_fields(self) -> dict[str, Any]:
         """Searchable properties of a record."""
-        self._fields = {name: {"type": "string", "title": title} for name, title in _TEXTS.items()}
+        self._fields = {name: {"type": "string", "title": title} for name, title in self.texts.items()}
         return self._fields
+
+
+class CatalogueProvider(RecordProvider):
+    """Records of all layers: what each is, where it came from, how exact, since when."""
+
+    texts: ClassVar[dict[str, str]] = {
+        "title": "标题", "description": "说明", "theme": "主题", "steward": "责任部门", "kind": "类型",
+    }  # fmt: skip
 
     def query(
         self, offset: int = 0, limit: int = 10, resulttype: str = "results", bbox: Any = (), properties: Any = (),

@@ -5,19 +5,19 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from psycopg import sql
-from pygeoapi.provider.base import BaseProvider, ProviderItemNotFoundError
+from pygeoapi.provider.base import ProviderItemNotFoundError
 
 from shikong.layers import catalog
 from shikong.layers.model import Layer
 from shikong.providers.crs import STORAGE_CRS
 from shikong.providers.plugin_errors import as_provider_errors
+from shikong.providers.records import RecordProvider
 from shikong.providers.times import parse_period
 from shikong.store.database import default as default_database
 
-_TEXTS = {"title": "标题", "layer": "图层", "kind": "类型", "origin": "来源性质", "principal": "发布者"}
 _COLUMNS = {"layer": "layer", "kind": "kind", "origin": "origin", "principal": "principal"}
 
 _RECORDS = """
@@ -37,17 +37,12 @@ _RECORDS = """
 """
 
 
-class ReleasesProvider(BaseProvider):  # type: ignore[misc]
+class ReleasesProvider(RecordProvider):
     """Records of all releases, newest first."""
 
-    def __init__(self, provider_def: dict[str, Any]) -> None:
-        super().__init__(provider_def)
-        self.get_fields()
-
-    def get_fields(self) -> dict[str, Any]:
-        """Searchable properties of a record."""
-        self._fields = {name: {"type": "string", "title": title} for name, title in _TEXTS.items()}
-        return self._fields
+    texts: ClassVar[dict[str, str]] = {
+        "title": "标题", "layer": "图层", "kind": "类型", "origin": "来源性质", "principal": "发布者",
+    }  # fmt: skip
 
     def query(
         self, offset: int = 0, limit: int = 10, resulttype: str = "results", bbox: Any = (),

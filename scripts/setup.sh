@@ -39,6 +39,8 @@ if [ ${#wanted[@]} -gt 0 ]; then
     && DEBIAN_FRONTEND=noninteractive "${run[@]}" apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } >"$log" 2>&1 \
     || { tail -n 5 "$log" >&2; fail "apt could not install: ${wanted[*]}  (whole log: $log)"; }
   rm -f "$log"
+  # matplotlib remembers which fonts there were.
+  case " ${wanted[*]} " in *fonts-*) rm -f "${MPLCONFIGDIR:-$HOME/.cache/matplotlib}"/fontlist-*.json ;; esac
 fi
 
 # --- the virtual environment, from pinned and hashed requirements --------------------------------
