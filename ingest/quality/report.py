@@ -104,7 +104,8 @@ def _write_shapes(conn: Connection[Any], release: int, file: Path) -> None:
     for dimension, name in enumerate(("points", "lines", "areas")):
         if (dimensions == dimension).any():
             part = frame[dimensions == dimension]
-            part.to_file(file, driver="GPKG", layer=f"findings_{name}", promote_to_multi=True)
+            # Version 1.2 is what the QGIS of offices reads without a warning.
+            part.to_file(file, driver="GPKG", layer=f"findings_{name}", promote_to_multi=True, VERSION="1.2")
 
 
 def show(report: QualityReport, out: Console) -> None:
