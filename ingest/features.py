@@ -95,7 +95,7 @@ def load(
         )
     with RefusedRows() as refused, conn.transaction():
         job = _Load(conn, catalog, layer, source, mapping, options, Account(), refused)
-        conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'; SET LOCAL temp_buffers = '64MB';"
+        conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB';"
                      " SET LOCAL maintenance_work_mem = '256MB'")  # fmt: skip
         releases.lock(conn, layer)
         tables.ensure(conn, layer)
