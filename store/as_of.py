@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from psycopg import Connection, sql
@@ -91,7 +91,7 @@ def rollback(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, Co
     source = Source(name, digest, crs, note, origin, kind="rollback", restores=release)
     fresh = releases.next_release(conn, layer, source, Counts(staged, staged, 0))
     counts = publish.publish_features(conn, layer, fresh, "replace")
-    counts = Counts(**(vars(counts) | {"read": staged}))
+    counts = replace(counts, read=staged)
     releases.finish(conn, fresh, counts, releases.extent_of(conn, layer))
     return fresh, counts
 

@@ -57,9 +57,6 @@ _MAKE_UP = 24 * 3600.0
 
 _NOTE_EVERY = 1.0  # seconds
 
-#: Findings in the report of a refused file.
-_LISTED = 2000
-
 _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
 
 Work = Callable[[Database, Progress], str]
@@ -287,7 +284,7 @@ def _refusal(error: BaseException, place: Path) -> bytes:
         document["findings"] = [
             {"source_row": found.source_row, "key": found.key, "rule": found.rule, "field": found.field,
              "severity": found.severity, "value": found.value}
-            for found in error.report.findings[:_LISTED]
+            for found in error.report.findings[: quality.LISTED]
         ]  # fmt: skip
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 

@@ -23,8 +23,8 @@ from shikong.ingest.errors import IngestError
 from shikong.ingest.readers.base import object_array
 from shikong.store.errors import NoSuchRelease
 
-#: Findings in a page; the GeoPackage has all that were kept.
-_LISTED = 2000
+#: Findings that a report lists; the GeoPackage has all that were kept.
+LISTED = 2000
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def load(conn: Connection[Any], release: int) -> QualityReport:
         findings = cursor.execute(
             "SELECT source_row, key, rule, field, severity, value, count(*) OVER () AS number FROM shikong.finding"
             " WHERE release_id = %s ORDER BY source_row NULLS LAST, id LIMIT %s",
-            (release, _LISTED),
+            (release, LISTED),
         ).fetchall()
     more = int(findings[0]["number"]) - len(findings) if findings else 0
     for finding in findings:
