@@ -20,6 +20,8 @@ export function tileLayer(url, options = {}) {
       format: new ol.format.MVT(),
       projection: options.projection ?? MERCATOR,
       tileGrid: options.tileGrid,
+      // Between two levels OpenLayers takes the coarser one, which may not be there.
+      minZoom: zoom.min ?? 0,
       maxZoom: zoom.max ?? 18,
     }),
   });
