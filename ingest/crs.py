@@ -242,7 +242,7 @@ def _check_zone(found: Recognised, numbers: _Numbers, city: City) -> None:
 
 def to_storage(geometries: Geometries, source: Recognised) -> Geometries:
     """Move shapes to EPSG:4490, x = longitude. Heights are dropped: layers are two-dimensional."""
-    flat = shapely.force_2d(geometries)
+    flat = shapely.force_2d(geometries) if (shapely.get_coordinate_dimension(geometries) > 2).any() else geometries
     if source.swapped:
         flat = shapely.transform(flat, np.fliplr)
     moved: Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -256,7 +256,8 @@ def to_storage(geometries: Geometries, source: Recognised) -> Geometries:
         transformer = Transformer.from_crs(source.crs, STORAGE, always_xy=True)
 
         def moved(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-            x, y = transformer.transform(coordinates[:, 0], coordinates[:, 1])
+            x, y = np.ascontiguousarray(coordinates.T)  # what lies together is moved in place
+            transformer.transform(x, y, inplace=True)
             return np.column_stack([x, y])
 
     return shapely.transform(flat, moved)  # type: ignore[no-any-return]

@@ -6,39 +6,40 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import shapely
 from psycopg import Connection, sql
 
 from shikong.ingest import convert as conversion
 from shikong.ingest import crs as crs_rules
-from shikong.ingest import geometry
 from shikong.ingest.convert import Mapping
 from shikong.ingest.errors import IngestError, QualityStop
-from shikong.ingest.quality import rows as row_rules
+from shikong.ingest.prepare import Preparation, Prepared, prepare
+from shikong.ingest.quality import keys, topology
 from shikong.ingest.quality import staged as staged_rules
-from shikong.ingest.quality import topology
+from shikong.ingest.quality.edges import EdgeAccount, Neighbourhood
 from shikong.ingest.quality.findings import Account, Finding
 from shikong.ingest.quality.refused import RefusedRows
 from shikong.ingest.readers.base import Batch, FeatureSource
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import content, publish, quarantine, releases, tables
+from shikong.store import bulk, copying, publish, quarantine, releases, tables
+from shikong.store.database import Database
+from shikong.store.ordered import OrderedRows
 from shikong.store.publish import Mode
 from shikong.store.releases import Counts, Kind, Source
 
-_COPY_TYPES = {
-    "string": "text", "integer": "int8", "number": "float8", "boolean": "bool", "date": "date",
-    "datetime": "timestamptz",
-}  # fmt: skip
+#: Batches that are prepared at a time. Most of the work lets go of the interpreter.
+_WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,12 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass
 class _Load:
-    """One load under way."""
+    """One load under way.
+
+    snapshot_of: for a layer with valid time, when the rows hold, where they do not say it themselves.
+    repeated: numbers in the source of rows whose key has come before. gone: of all rows that were refused after their
+    edges had been taken. ending: of rows that hold now, and will end.
+    """
 
     conn: Connection[Any]
     catalog: Catalog
@@ -69,8 +75,14 @@ class _Load:
     source: FeatureSource
     mapping: Mapping
     options: Options
+    snapshot_of: datetime | None
     account: Account
     refused: RefusedRows
+    rows: OrderedRows
+    edges: EdgeAccount | None
+    repeated: list[int] = field(default_factory=list)
+    gone: list[int] = field(default_factory=list)
+    ending: list[int] = field(default_factory=list)
 
 
 def load(
@@ -81,10 +93,13 @@ def load(
     source: FeatureSource,
     options: Options,
     progress: Progress,
+    *,
+    database: Database | None = None,
 ) -> Report:
     """Load a source of features into a layer and publish it in one transaction.
 
-    progress: called with rows done and rows in all (None when unknown).
+    progress: called with rows done and rows in all (None when unknown). database: gives further sessions for a first
+    load; None in a transaction of the caller's.
     Raises IngestError, and then nothing has changed.
     """
     mapping = conversion.map_fields(layer, source.fields, options.fields)
@@ -93,116 +108,127 @@ def load(
         raise IngestError(
             f"{layer.id} keeps versions along valid time: say from when these rows hold, with --valid-from 2024-12-31"
         )
-    with RefusedRows() as refused, conn.transaction():
-        job = _Load(conn, catalog, layer, source, mapping, options, Account(), refused)
-        conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB';"
-                     " SET LOCAL maintenance_work_mem = '256MB'")  # fmt: skip
-        releases.lock(conn, layer)
+    with ExitStack() as stack:
+        edges = stack.enter_context(EdgeAccount()) if topology.wants_edges(layer, options.mode) else None
+        refused, rows = stack.enter_context(RefusedRows()), stack.enter_context(OrderedRows())
+        job = _Load(conn, catalog, layer, source, mapping, options, snapshot_of, Account(), refused, rows, edges)
+        recognised = _prepare(job, progress)
         tables.ensure(conn, layer)
-        publish.create_staging(conn, layer)
-        recognised = _stage(job, progress)
-        origin = Source(
-            path.name, file_digest(path), recognised.name, recognised.note, options.origin, options.kind, snapshot_of
-        )
-        release = releases.next_release(conn, layer, origin, Counts(job.account.read, 0, 0))
-        _check_whole(job, release)
-        report = Report(
-            layer.id, path.name, source.format, recognised.name, recognised.how, Counts(job.account.read, 0, 0),
-            release, list(_notes(job, recognised)), job.account.findings, job.account.counts, job.account.unchecked,
-        )  # fmt: skip
-        _refuse_if_stopped(job, report)
-        quarantine.add_rows(conn, layer, release, refused)
-        quarantine.add_findings(conn, release, map(_finding_row, job.account.findings))
-        quarantine.add_results(conn, release, job.account.counts, job.account.unchecked)
-        done = publish.publish_features(conn, layer, release, options.mode, snapshot_of)
-        report.counts = replace(done, read=job.account.read, quarantined=job.account.refused)
-        releases.finish(conn, release, report.counts, releases.extent_of(conn, layer))
+        with conn.transaction():
+            report = _publish(job, path, recognised, database)
     conn.execute(sql.SQL("ANALYZE {}").format(tables.table(layer)))
     return report
 
 
-def _stage(job: _Load, progress: Progress) -> crs_rules.Recognised:
-    """Copy every good row into staging; the CRS is recognised on the first batch."""
-    recognised: crs_rules.Recognised | None = None
-    layer, source = job.layer, job.source
-    types = [_COPY_TYPES[decl.type] for decl in layer.fields.values()] + ["text"]
-    types += ["timestamptz", "timestamptz"] if layer.versioned else []
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-        publish.staging_table(layer), sql.SQL(", ").join(map(sql.Identifier, publish.staging_columns(layer)))
-    )
-    with job.conn.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(["int8", "bytea", *types, "bytea"])  # a uuid's and a geometry's binary form are their bytes
-        for batch in source.batches():
-            if recognised is None:
-                recognised = crs_rules.recognise(
-                    source.crs, job.options.crs, batch.geometry, geographic_by_name=source.geographic_by_name,
-                    city=job.catalog.city, datum=job.options.datum, swap_axes=job.options.swap_axes,
-                )  # fmt: skip
-            for row in _rows(job, batch, recognised):
-                copy.write_row(row)
-            progress(job.account.read, source.total)
-    if recognised is None:
+def _prepare(job: _Load, progress: Progress) -> crs_rules.Recognised:
+    """Prepare all of the source's rows, some batches side by side; the CRS is recognised on the first batch."""
+    layer, source, options, account = job.layer, job.source, job.options, job.account
+    batches = source.batches()
+    first = next(batches, None)
+    if first is None:
         raise IngestError("the source has no rows")
+    recognised = crs_rules.recognise(
+        source.crs, options.crs, first.geometry, geographic_by_name=source.geographic_by_name,
+        city=job.catalog.city, datum=options.datum, swap_axes=options.swap_axes,
+    )  # fmt: skip
+    how = Preparation(
+        job.catalog, layer, job.mapping, recognised, options.origin, job.snapshot_of, job.edges is not None
+    )
+    told_keys = keys.Keys(layer)
+    for done in _ahead(partial(prepare, how), first, batches):
+        account.read += len(done.keep)
+        account.refused += int((~done.keep).sum())
+        account.keyless += done.keyless
+        account.add(done.findings)
+        job.refused.add(done.batch, ~done.keep, done.shapes, job.mapping)
+        job.rows.add(done.rows, done.places)
+        told_keys.add(done.rows)
+        if job.edges is not None and done.edges is not None:
+            job.edges.add(done.edges)
+            job.ending += done.ending
+        progress(account.read, source.total)
+    job.rows.close()
+    job.repeated = told_keys.repeated()
+    job.rows.leave_out(job.repeated)
     return recognised
 
 
-def _rows(job: _Load, batch: Batch, recognised: crs_rules.Recognised) -> Iterable[tuple[Any, ...]]:
-    """The good rows of a batch, in staging's column order; the others are set aside."""
-    layer, options, number = job.layer, job.options, len(batch.geometry)
-    converted = conversion.convert(job.catalog, layer, job.mapping, batch.columns, batch.first_row)
-    shapes = crs_rules.to_storage(geometry.fit_type(layer, batch.geometry), recognised)
-    shapes, keep, found = geometry.check(layer, shapes, batch.first_row)
-    keep &= converted.keep
-    sound = shapes.copy()
-    sound[~keep] = None
-    values = converted.values | geometry.derive(layer, sound)
-    values.setdefault("origin", np.full(number, options.origin, dtype=object))
-    if layer.versioned:
-        values.setdefault("valid_from", np.full(number, options.valid_from, dtype=object))
-        values.setdefault("valid_to", np.full(number, None, dtype=object))
-    broken = list(row_rules.check(layer, values, sound, keep, batch.first_row))
-    for finding in broken:
-        if finding.severity == "error" and finding.source_row is not None:
-            keep[finding.source_row - batch.first_row] = False
-    account = job.account
-    account.read += number
-    account.refused += int((~keep).sum())
-    account.add([*converted.findings, *found, *broken])
-    job.refused.add(batch, ~keep, shapes, job.mapping)
-    values["geom"] = shapely.to_wkb(shapely.set_srid(shapes, tables.SRID), include_srid=True)
-    _give_keys(job, values, keep)
-    kept = np.flatnonzero(keep)
-    lists = {name: values[name][kept].tolist() for name in tables.row_columns(layer)}
-    digests = content.digests(layer, lists, lists["geom"])
-    return zip((kept + batch.first_row).tolist(), digests, *lists.values(), strict=True)
+def _ahead(work: Callable[[Batch], Prepared], first: Batch, batches: Iterator[Batch]) -> Iterator[Prepared]:
+    """Work on batches side by side, and give them in their order."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        waiting: deque[Future[Prepared]] = deque([pool.submit(work, first)])
+        for batch in batches:
+            waiting.append(pool.submit(work, batch))
+            if len(waiting) > _WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
-def _give_keys(job: _Load, values: dict[str, Any], keep: Any) -> None:
-    """A row without a key gets one from its content, so that the same row delivered again has the same key."""
-    layer = job.layer
-    keys = values[layer.key_field]
-    names = [name for name, decl in layer.fields.items() if not decl.key and not decl.derived]
-    for index in np.flatnonzero(keep):
-        if keys[index] is None:
-            text = json.dumps([str(values[name][index]) for name in names], ensure_ascii=False)
-            keys[index] = hashlib.sha256(text.encode() + values["geom"][index]).hexdigest()[:16]
-            job.account.keyless += 1
+def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database: Database | None) -> Report:
+    """Check what was prepared as a whole and make it the layer's state."""
+    conn, layer, options, account = job.conn, job.layer, job.options, job.account
+    conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem ="
+                 " '256MB'; SET LOCAL idle_in_transaction_session_timeout = 0")  # fmt: skip
+    releases.lock(conn, layer)
+    origin = Source(
+        path.name, file_digest(path), recognised.name, recognised.note, options.origin, options.kind, job.snapshot_of
+    )
+    release = releases.next_release(conn, layer, origin, Counts(account.read, 0, 0))
+    aside = database is not None and len(job.rows) >= bulk.LEAST_ROWS and bulk.is_first(conn, layer)
+    if database is not None and aside:
+        bulk.fill(database, conn, layer, release, job.rows)
+    else:
+        publish.create_staging(conn, layer)
+        copying.copy_rows(conn, publish.staging_table(layer), (job.rows.read(part) for part, _ in job.rows.stretches()))
+    _check_whole(job, release)
+    report = Report(
+        layer.id, path.name, job.source.format, recognised.name, recognised.how, Counts(account.read, 0, 0),
+        release, list(_notes(job, recognised)), account.findings, account.counts, account.unchecked,
+    )  # fmt: skip
+    _refuse_if_stopped(job, report)
+    quarantine.add_rows(conn, layer, release, _refused_rows(job))
+    quarantine.add_findings(conn, release, map(_finding_row, account.findings))
+    quarantine.add_results(conn, release, account.counts, account.unchecked)
+    if aside:
+        done = bulk.adopt(conn, layer)
+    else:
+        done = publish.publish_features(conn, layer, release, options.mode, job.snapshot_of)
+    report.counts = replace(done, read=account.read, quarantined=account.refused)
+    releases.finish(conn, release, report.counts, releases.extent_of(conn, layer))
+    return report
 
 
 def _check_whole(job: _Load, release: int) -> None:
     """Check the rules over all staged rows; rows that break one are moved to quarantine before the next is checked."""
-    conn, layer, mode = job.conn, job.layer, job.options.mode
+    conn, layer, mode, account = job.conn, job.layer, job.options.mode, job.account
+    if job.repeated:
+        account.add(keys.findings(layer, job.rows.find(job.repeated)))
+        account.refused += len(job.repeated)
+        job.gone += job.repeated
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        lambda: staged_rules.duplicate_keys(conn, layer),
         lambda: staged_rules.check(conn, job.catalog, layer, mode),
-        lambda: topology.check(conn, job.catalog, layer, mode, job.account.unchecked),
+        lambda: topology.check(conn, job.catalog, layer, mode, account.unchecked, _near(job)),
     )
     for check in checks:
         found = list(check())
-        job.account.add(found)
+        account.add(found)
         rows = sorted({f.source_row for f in found if f.severity == "error" and f.source_row is not None})
         if rows:
-            job.account.refused += quarantine.move_staged(conn, layer, release, rows)
+            account.refused += quarantine.move_staged(conn, layer, release, rows)
+            job.gone += rows
+
+
+def _near(job: _Load) -> Neighbourhood | None:
+    """The rows that may overlap others, where their edges tell it."""
+    return None if job.edges is None else job.edges.near_loose([*job.gone, *job.ending])
+
+
+def _refused_rows(job: _Load) -> Iterator[quarantine.RefusedRow]:
+    """All rows that were refused before they came into staging."""
+    yield from job.refused
+    for row in job.rows.find(job.repeated):
+        yield row["_source_row"], keys.record(row), row["geom"]
 
 
 def _refuse_if_stopped(job: _Load, report: Report) -> None:

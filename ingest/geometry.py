@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,11 +60,11 @@ def check(layer: Layer, shapes: Geometries, first_row: int) -> tuple[Geometries,
     findings: list[Finding] = []
     keep = np.ones(len(shapes), dtype=bool)
 
-    def find(bad: Any, rule: str, values: Any = None, severity: Severity = "error") -> None:
+    def find(bad: Any, rule: str, told: Callable[[int], Any] | None = None, severity: Severity = "error") -> None:
         nonlocal keep
         found = np.flatnonzero(bad & keep)
         for index, shape in zip(found.tolist(), storable(shapes[found]), strict=True):
-            value = None if values is None else str(values[index])
+            value = None if told is None else str(told(index))
             findings.append(Finding(first_row + index, rule, "geometry", value, severity, shape=shape))
         if severity != "warning":
             keep &= ~bad
@@ -71,13 +72,13 @@ def check(layer: Layer, shapes: Geometries, first_row: int) -> tuple[Geometries,
     find(shapely.is_missing(shapes) | shapely.is_empty(shapes), "no_geometry")
     kinds = shapely.get_type_id(shapes)
     wrong = kinds != _TYPE_IDS[layer.geometry or ""]
-    find(wrong, f"not_a_{layer.geometry}", [_NAMES.get(int(kind)) for kind in kinds])
+    find(wrong, f"not_a_{layer.geometry}", lambda row: _NAMES.get(int(kinds[row])))
     bounds = shapely.bounds(shapes)
     with np.errstate(invalid="ignore"):
         outside = ~((bounds[:, 0] >= -180) & (bounds[:, 2] <= 180) & (bounds[:, 1] >= -90) & (bounds[:, 3] <= 90))
     coordinates, owner = shapely.get_coordinates(shapes, return_index=True)
     outside[owner[~np.isfinite(coordinates).all(axis=1)]] = True  # bounds pass over a NaN, and a repair would drop it
-    find(outside, "outside_the_earth", bounds.tolist())
+    find(outside, "outside_the_earth", lambda row: bounds[row].tolist())
     rule = next((rule for rule in layer.quality if isinstance(rule, ValidGeometry)), None)
     invalid = ~shapely.is_valid(shapes) & keep
     if rule is not None and invalid.any():
@@ -85,10 +86,10 @@ def check(layer: Layer, shapes: Geometries, first_row: int) -> tuple[Geometries,
         if rule.repair:
             mended = _repair(layer, shapes, invalid)
             done = invalid & shapely.is_valid(mended) & ~shapely.is_empty(mended)
-            find(done, "repaired_geometry", reasons, "warning")
+            find(done, "repaired_geometry", reasons.__getitem__, "warning")
             shapes = np.where(done, mended, shapes)
             invalid &= ~done
-        find(invalid, rule.rule, reasons, rule.severity)
+        find(invalid, rule.rule, reasons.__getitem__, rule.severity)
     return shapes, keep, findings
 
 

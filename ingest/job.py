@@ -36,7 +36,8 @@ def ingest(
             locks.loading(conn, layer.id),
             remote.opened(source, data / "spool") as (name, opened),
         ):
-            return features.load(conn, catalog, layer, Path(name), bounded(opened, name), options, progress)
+            features_of = bounded(opened, name)
+            return features.load(conn, catalog, layer, Path(name), features_of, options, progress, database=database)
     path = Path(source)
     if not path.exists():
         raise UnreadableSource(f"{path} does not exist")
@@ -56,7 +57,8 @@ def ingest(
             return observations.load(conn, catalog, layer, path, options, progress)
         if layer.kind == "records":
             raise IngestError(f"{layer_id} is made from the other layers; nothing is loaded into it")
-        return features.load(conn, catalog, layer, path, open_features(path, options.source_layer), options, progress)
+        opened = open_features(path, options.source_layer)
+        return features.load(conn, catalog, layer, path, opened, options, progress, database=database)
 
 
 def open_features(path: Path, source_layer: str | None) -> FeatureSource:

@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -179,6 +179,20 @@ class Database:
                 yield conn
             finally:
                 self._in_threads.discard(conn)
+
+    @contextmanager
+    def loading_sessions(self, number: int) -> Iterator[list[Connection[Any]]]:
+        """Sessions of their own for a load that works with several at once; no statement in them ends by time."""
+        options = _connection_options(self.settings)
+        options["options"] += (
+            " -c statement_timeout=0 -c maintenance_work_mem=256MB"
+            " -c client_connection_check_interval=1s"  # what a loader that was killed had begun must not go on
+        )
+        with _translated(), ExitStack() as stack:
+            sessions = [stack.enter_context(_Session.connect(dsn(self.settings), **options)) for _ in range(number)]
+            self._in_threads.update(sessions)
+            stack.callback(self._in_threads.difference_update, sessions)
+            yield list(sessions)
 
     def cancel_threads(self) -> None:
         """Stop the statements that threads are running now; each raises QueryTooSlow where it runs."""

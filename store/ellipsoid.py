@@ -60,12 +60,24 @@ def _ring_areas(rings: Any) -> Values:
     lon, lat = np.radians(coordinates[:, 0] - origin), np.radians(coordinates[:, 1])
     mean_lon = (lon[1:] + lon[:-1]) / 2
     half_height, middle = (lat[1:] - lat[:-1]) / 2, (lat[1:] + lat[:-1]) / 2
-    strip = sum(
-        factor * np.sin((2 * order + 1) * half_height) * np.cos((2 * order + 1) * middle)
-        for order, factor in enumerate(_SERIES)
-    )
+    strip = _strip(np.sin(half_height), np.cos(middle))
     trapezoids = 2 * _B**2 * mean_lon * strip
     return np.bincount(ring[:-1][same], weights=trapezoids[same], minlength=len(rings)).astype(float)
+
+
+def _strip(sine: Values, cosine: Values) -> Values:
+    """The series in sin(n h) cos(n m), n = 1, 3, 5, 7, 9, from sin(h) and cos(m).
+
+    Sines and cosines of the multiples follow from the two before: sin((n+2)h) = 2 cos(2h) sin(nh) - sin((n-2)h).
+    """
+    twice_height, twice_middle = 2 - 4 * sine**2, 4 * cosine**2 - 2
+    sines, cosines = [-sine, sine], [cosine, cosine]
+    total = _SERIES[0] * sine * cosine
+    for factor in _SERIES[1:]:
+        sines = [sines[1], twice_height * sines[1] - sines[0]]
+        cosines = [cosines[1], twice_middle * cosines[1] - cosines[0]]
+        total += factor * sines[1] * cosines[1]
+    return np.asarray(total)
 
 
 def lengths(geometries: Any) -> Values:

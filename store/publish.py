@@ -56,21 +56,14 @@ def publish_features(
     """
     parts = _parts(layer)
     params = {"release": release, "at": snapshot_of}
-    first = not _number(conn, "SELECT count(*) FROM (SELECT FROM {table} LIMIT 1) AS x", parts, params)
-    if first:  # an index that is built once takes a third of the time of one that grows row by row
-        tables.drop_indexes(conn, layer)
-    else:
-        conn.execute(sql.SQL("CREATE INDEX ON {staged} ({key}, _hash)").format(**parts))
+    conn.execute(sql.SQL("CREATE INDEX ON {staged} ({key}, _hash)").format(**parts))
     conn.execute(sql.SQL("ANALYZE {staged}").format(**parts))
     if layer.versioned and snapshot_of is not None:
         _refuse_older(conn, layer, mode, snapshot_of, parts)
         gone, fresh, changed = _publish_snapshot(conn, mode, parts, params)
     else:
         gone, fresh, changed = _publish_versions(conn, layer, mode, parts, params)
-    if first:
-        tables.ensure_indexes(conn, layer)
-    conn.execute(sql.SQL("DELETE FROM {blocks}").format(**parts))
-    conn.execute(sql.SQL(_BLOCKS).format(**parts))
+    refresh_blocks(conn, layer)
     current = _number(conn, "SELECT count(*) FROM {table}", parts, params)
     staged = _number(conn, "SELECT count(*) FROM {staged}", parts, params)
     conn.execute(sql.SQL("DROP TABLE {staged}").format(**parts))
@@ -78,6 +71,13 @@ def publish_features(
         read=0, stored=staged, quarantined=0, added=fresh - changed, changed=changed, ended=gone - changed,
         unchanged=current - fresh, current=current,
     )  # fmt: skip
+
+
+def refresh_blocks(conn: Connection[Any], layer: Layer) -> None:
+    """Write down anew where each run of neighbouring rows lies."""
+    parts = _parts(layer)
+    conn.execute(sql.SQL("DELETE FROM {blocks}").format(**parts))
+    conn.execute(sql.SQL(_BLOCKS).format(**parts))
 
 
 def _publish_versions(

@@ -22,6 +22,9 @@ State = Literal["open", "resubmitted", "dismissed"]
 #: source_row, rule, field, severity, value, key, WKB in EPSG:4490.
 FindingRow = tuple[int | None, str, str | None, str, str | None, str | None, bytes | None]
 
+#: Number in the source, record, WKB in EPSG:4490.
+RefusedRow = tuple[int, dict[str, Any], bytes | None]
+
 
 @dataclass(frozen=True)
 class Quarantined:
@@ -37,10 +40,8 @@ class Quarantined:
     reasons: tuple[str, ...]
 
 
-def add_rows(
-    conn: Connection[Any], layer: Layer, release: int, rows: Iterable[tuple[int, dict[str, Any], bytes | None]]
-) -> None:
-    """Keep refused rows: number in the source, record, WKB in EPSG:4490."""
+def add_rows(conn: Connection[Any], layer: Layer, release: int, rows: Iterable[RefusedRow]) -> None:
+    """Keep refused rows."""
     with (
         conn.cursor() as cursor,
         cursor.copy(

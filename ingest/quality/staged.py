@@ -43,12 +43,6 @@ _DANGLING = """
 """
 
 
-def duplicate_keys(conn: Connection[Any], layer: Layer) -> Iterator[Finding]:
-    """Rows whose key an earlier row of the same source has."""
-    names = [layer.key_field, *(["valid_from"] if layer.versioned else [])]
-    yield from _duplicates(conn, layer, names, "unique", "error", layer.key_field)
-
-
 def check(conn: Connection[Any], catalog: Catalog, layer: Layer, mode: Mode) -> Iterator[Finding]:
     """Findings of the layer's `unique` and `references` rules among the staged rows."""
     for rule in layer.quality:

@@ -1,8 +1,9 @@
 """Rules about where shapes lie to each other: no overlap, no gaps, within a boundary.
 
 The shapes are swept from west to east in slices that fit in memory, so that two million of them need no more
-than a hundred thousand. A coverage check finds the few shapes that do not fit their neighbours edge to edge
-(GEOS, a fraction of the time of intersecting all of them), and only those are intersected.
+than a hundred thousand. Only shapes near edges that do not fit a neighbour's are intersected (edges.py), and from
+each that overlaps others the search goes on to what lies under it. Where all that is asked is whether shapes of a
+whole delivery overlap, only those near such edges are read at all.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -18,6 +19,7 @@ import shapely
 from numpy.typing import NDArray
 from psycopg import Connection, sql
 
+from shikong.ingest.quality.edges import Neighbourhood, edges_of
 from shikong.ingest.quality.findings import Finding
 from shikong.ingest.readers.base import Geometries
 from shikong.layers import rules
@@ -31,7 +33,8 @@ SLICE = 100_000
 
 # What will hold once the staged rows are published; rows that stay beside them have no source row.
 _FUTURE = """
-    SELECT _source_row, {key}::text AS key, geom FROM {staged} WHERE {holds}
+    SELECT _source_row, {key}::text AS key, geom FROM {staged}
+    WHERE {holds} AND {chosen}
 """
 _STAYING = """
     UNION ALL
@@ -70,38 +73,70 @@ class _Slice:
         )
 
 
+def wants_edges(layer: Layer, mode: Mode) -> bool:
+    """Whether the staged rows' edges alone tell which of them may break a rule: no others stay beside them, and the
+    only topological rule is `no_overlap`."""
+    apart = _rule(layer, rules.NoGaps) or _rule(layer, rules.Within)
+    return mode == "replace" and _rule(layer, rules.NoOverlap) is not None and apart is None
+
+
 def check(
-    conn: Connection[Any], catalog: Catalog, layer: Layer, mode: Mode, unchecked: dict[str, str]
+    conn: Connection[Any],
+    catalog: Catalog,
+    layer: Layer,
+    mode: Mode,
+    unchecked: dict[str, str],
+    near: Neighbourhood | None,
 ) -> Iterator[Finding]:
     """Findings of the layer's topological rules in what will hold once the staged rows are published.
 
-    unchecked: takes the rules that could not be checked, with the reason.
+    unchecked: takes the rules that could not be checked, with the reason. near: the rows near loose edges.
     """
-    overlap = _rule(layer, rules.NoOverlap)
-    gaps = _rule(layer, rules.NoGaps)
-    within = _rule(layer, rules.Within)
-    boundary = None
-    if within is not None:
-        boundary = _boundary(conn, catalog, within)
-        if boundary is None:
-            unchecked["within"] = f"{within.layer} has no rows yet, so nothing lies within it"
+    overlap, gaps, within = (_rule(layer, kind) for kind in (rules.NoOverlap, rules.NoGaps, rules.Within))
+    boundary = None if within is None else _boundary(conn, catalog, within)
+    if within is not None and boundary is None:
+        unchecked["within"] = f"{within.layer} has no rows yet, so nothing lies within it"
     if overlap is None and gaps is None and boundary is None:
         return
-    carried = _Slice(np.empty(0, object), np.empty(0, object), np.empty(0, object))
+    if near is not None and (found := _near_edges(conn, layer, mode, overlap, near)) is not None:
+        yield from found
+        return
     unions: list[Any] = []
-    for fresh in _slices(conn, layer, mode):
-        near = carried.take(shapely.bounds(carried.shapes)[:, 2] >= shapely.bounds(fresh.shapes)[0, 0])
+    for part, before in _sweep(conn, layer, mode, None):
         if boundary is not None:
-            yield from _outside(within, boundary, fresh)
+            yield from _outside(within, boundary, part, before)
         if overlap is not None or gaps is not None:
-            misfits = _misfits(near.then(fresh))
+            overlaps, apart = _overlaps(part)
             if overlap is not None:
-                yield from _overlaps(overlap, near.then(fresh), misfits, len(near))
+                yield from _told(overlap, part, before, overlaps)
             if gaps is not None:
-                unions.append(_union(fresh.shapes, misfits[len(near) :]))
-        carried = near.then(fresh)
+                unions.append(_union(part.shapes[before:], apart[before:]))
     if gaps is not None:
         yield from _gaps(gaps, unions)
+
+
+#: What lies near loose edges may overlap what does not. So often the search is widened; then, or when more than this
+#: share of all rows is near, all are looked at.
+_ROUNDS = 5
+_MOST = 0.5
+
+
+def _near_edges(
+    conn: Connection[Any], layer: Layer, mode: Mode, rule: rules.NoOverlap, near: Neighbourhood
+) -> list[Finding] | None:
+    """Overlaps, looked for near loose edges and then near what overlaps there; None when that is too much."""
+    for _ in range(_ROUNDS):
+        if near.share > _MOST:
+            return None
+        found: list[Finding] = []
+        overlapping: set[int] = set()
+        for part, before in _sweep(conn, layer, mode, near.rows.tolist()):
+            overlaps, _ = _overlaps(part)
+            overlapping.update(part.rows[overlaps.first].tolist(), part.rows[overlaps.second].tolist())
+            found += _told(rule, part, before, overlaps)
+        if not near.widen(near.boxes_of(overlapping)):
+            return found
+    return None
 
 
 def _rule(layer: Layer, kind: type[Any]) -> Any:
@@ -119,50 +154,93 @@ def _boundary(conn: Connection[Any], catalog: Catalog, within: rules.Within) -> 
     return union
 
 
-def _slices(conn: Connection[Any], layer: Layer, mode: Mode) -> Iterator[_Slice]:
+def _sweep(conn: Connection[Any], layer: Layer, mode: Mode, only: list[int] | None) -> Iterator[tuple[_Slice, int]]:
+    """Slice by slice from west to east: the shapes of those before that reach into it, how many these are, its own.
+
+    only: numbers in the source of the rows that are wanted; None: all.
+    """
+    part = _Slice(np.empty(0, object), np.empty(0, object), np.empty(0, object))
+    for fresh in _slices(conn, layer, mode, only):
+        near = part.take(shapely.bounds(part.shapes)[:, 2] >= shapely.bounds(fresh.shapes)[0, 0])
+        part = near.then(fresh)
+        yield part, len(near)
+
+
+def _slices(conn: Connection[Any], layer: Layer, mode: Mode, only: list[int] | None) -> Iterator[_Slice]:
     holds = "(valid_to IS NULL OR valid_to > now())"
+    chosen = "true" if only is None else "_source_row IN (SELECT unnest(%(only)s::bigint[]))"
     query = sql.SQL(_FUTURE + (_STAYING if mode == "update" else "")).format(
         key=sql.Identifier(layer.key_field), staged=staging_table(layer), table=tables.table(layer),
-        holds=sql.SQL(holds if layer.versioned else "true"),
+        holds=sql.SQL(holds if layer.versioned else "true"), chosen=sql.SQL(chosen),
     )  # fmt: skip
     ordered = sql.SQL("SELECT _source_row, key, st_asbinary(geom) FROM ({}) AS future ORDER BY st_xmin(geom)").format(
         query
     )
     with conn.cursor(name="sweep", binary=True) as cursor:
         cursor.itersize = SLICE
-        cursor.execute(ordered)
+        cursor.execute(ordered, {"only": only})
         while rows := cursor.fetchmany(SLICE):
             numbers, keys, shapes = zip(*rows, strict=True)
             yield _Slice(np.array(numbers, object), np.array(keys, object), shapely.from_wkb(np.array(shapes, object)))
 
 
-def _misfits(part: _Slice) -> NDArray[np.bool_]:
-    """Shapes with an edge that lies inside another or does not match its neighbour's."""
-    return np.asarray(~shapely.is_empty(shapely.coverage_invalid_edges(part.shapes)), dtype=bool)
+@dataclass(frozen=True)
+class _Overlaps:
+    """Pairs of shapes of a slice that share a surface, the surface, and its size (m2)."""
+
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    shared: Geometries
+    areas: NDArray[np.float64]
 
 
-def _overlaps(rule: rules.NoOverlap, part: _Slice, misfits: NDArray[np.bool_], number_before: int) -> Iterator[Finding]:
+def _overlaps(part: _Slice) -> tuple[_Overlaps, NDArray[np.bool_]]:
+    """All pairs that overlap, and which shapes do not just lie side by side with others, edge to edge.
+
+    A search from the shapes near loose edges; whatever overlaps one that has been found is looked at in turn.
+    """
+    near, apart = edges_of(part.shapes, np.arange(len(part))).near_loose()
+    tree = shapely.STRtree(part.shapes)
+    seen = np.zeros(len(part), bool)
+    found: list[_Overlaps] = []
+    front = near.rows
+    while len(front):
+        one, second = tree.query(part.shapes[front], predicate="intersects")
+        first = front[one]
+        fresh = np.ones(len(part), bool)
+        fresh[front] = False
+        new = ~seen[second] & (fresh[second] | (first < second))  # each pair once
+        first, second = first[new], second[new]
+        shared = shapely.intersection(part.shapes[first], part.shapes[second])
+        areas = ellipsoid.areas(shared)
+        some = areas > 0
+        found.append(_Overlaps(first[some], second[some], shared[some], areas[some]))
+        seen[front] = True
+        front = np.unique(second[some & ~seen[second]])
+    if not found:
+        found.append(_Overlaps(front, front, np.empty(0, object), np.empty(0)))
+    names = ("first", "second", "shared", "areas")
+    overlaps = _Overlaps(*(np.concatenate([getattr(each, name) for each in found]) for name in names))
+    apart[overlaps.first] = apart[overlaps.second] = True
+    return overlaps, apart
+
+
+def _told(rule: rules.NoOverlap, part: _Slice, before: int, overlaps: _Overlaps) -> Iterator[Finding]:
     """Pairs that share more than the tolerance, of which at least one is new in this slice; the later row is named."""
-    suspects = part.take(misfits)
-    old = np.flatnonzero(misfits) < number_before
-    first, second = shapely.STRtree(suspects.shapes).query(suspects.shapes, predicate="intersects")
-    once = (first < second) & ~(old[first] & old[second])
-    first, second = first[once], second[once]
-    shared = shapely.intersection(suspects.shapes[first], suspects.shapes[second])
-    areas = ellipsoid.areas(shared)
-    for number in np.flatnonzero(areas > rule.tolerance):
-        one, other = int(first[number]), int(second[number])
-        if (suspects.rows[other] or 0) < (suspects.rows[one] or 0):
+    fresh = (overlaps.first >= before) | (overlaps.second >= before)
+    for number in np.flatnonzero(fresh & (overlaps.areas > rule.tolerance)):
+        one, other = int(overlaps.first[number]), int(overlaps.second[number])
+        if (part.rows[other] or 0) < (part.rows[one] or 0):
             one, other = other, one
-        if suspects.rows[other] is None:
+        if part.rows[other] is None:
             continue  # both were there before
-        value = f"{areas[number]:.2f} m2 with {suspects.keys[one]}"
-        yield suspects.finding(other, rule, value, shared[number])
+        value = f"{overlaps.areas[number]:.2f} m2 with {part.keys[one]}"
+        yield part.finding(other, rule, value, overlaps.shared[number])
 
 
-def _union(shapes: Geometries, misfits: NDArray[np.bool_]) -> Any:
+def _union(shapes: Geometries, apart: NDArray[np.bool_]) -> Any:
     """Shapes that fit are joined along their common edges, which is quick; only the others are overlaid."""
-    joined = [shapely.coverage_union_all(shapes[~misfits]), shapely.union_all(shapes[misfits])]
+    joined = [shapely.coverage_union_all(shapes[~apart]), shapely.union_all(shapes[apart])]
     return shapely.union_all(joined)
 
 
@@ -176,8 +254,8 @@ def _gaps(rule: rules.NoGaps, unions: list[Any]) -> Iterator[Finding]:
         yield Finding(None, rule.rule, "geometry", value, rule.severity, None, shapely.to_wkb(holes[number]))
 
 
-def _outside(rule: rules.Within, boundary: Any, part: _Slice) -> Iterator[Finding]:
-    for index in np.flatnonzero(~shapely.covers(boundary, part.shapes)):
+def _outside(rule: rules.Within, boundary: Any, part: _Slice, before: int) -> Iterator[Finding]:
+    for index in before + np.flatnonzero(~shapely.covers(boundary, part.shapes[before:])):
         if part.rows[index] is None:
             continue
         beyond = shapely.difference(part.shapes[index], boundary)

@@ -19,7 +19,7 @@ from shikong.ingest.errors import UnreadableSource
 Geometries = NDArray[np.object_]
 
 #: Rows that are held in memory at a time.
-BATCH_ROWS = 50_000
+BATCH_ROWS = 20_000
 
 #: Vertices that one shape may have. The coastline of a country has fewer; more would fill the memory at every step.
 MAX_VERTICES = 2_000_000

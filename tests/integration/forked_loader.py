@@ -17,6 +17,7 @@ from pathlib import Path
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
 from shikong.layers import catalog
+from shikong.store import bulk
 from shikong.store.database import Database
 from shikong.store.settings import StoreSettings
 
@@ -29,6 +30,7 @@ def _load(dsn: str, data: str, source: str) -> None:
 def main(dsn: str, data: str) -> None:
     """Serve until the input ends."""
     catalog.default()
+    bulk.LEAST_ROWS = 1  # a first load fills its table aside, however few rows it has
     print("ready", flush=True)
     for line in sys.stdin:
         seconds, source = line.rstrip("\n").split(" ", 1)

@@ -130,3 +130,30 @@ def test_a_load_killed_at_random_moments_is_whole_or_nothing(
         assert loader.load(path)
         assert State(dsn).rows == wanted, f"moment {moment}: the same load has not finished the work"
     assert interrupted > MOMENTS / 2, "too few of the loads were interrupted for this to prove anything"
+
+
+def test_a_first_load_killed_at_random_moments_is_whole_or_nothing(
+    empty_store: Database, loader: Loader, tmp_path: Path
+) -> None:
+    dsn = str(empty_store.settings.database_url)
+    path = tmp_path / "first.gpkg"
+    wanted = deliver(path, "新", 0)
+    started = time.monotonic()
+    assert loader.load(path)
+    lasts = time.monotonic() - started
+    chance, interrupted = random.Random(371501), 0
+    for moment in range(MOMENTS // 2):
+        with psycopg.connect(dsn) as conn:
+            for table in (*TABLES[:3], "shikong.release"):
+                conn.execute(f"DELETE FROM {table}".encode())
+        if not loader.load(path, kill_after=chance.uniform(0, lasts)):
+            after = settled(dsn)
+            if not after.releases:
+                assert not after.rows, f"moment {moment}: rows without a release"
+                interrupted += 1
+            loader.load(path)
+        assert State(dsn).rows == wanted, f"moment {moment}"
+    with psycopg.connect(dsn) as conn:
+        left = conn.execute("SELECT relname FROM pg_class WHERE relname LIKE '%\\_\\_fresh%'").fetchall()
+    assert not left, "the table that was filled aside is still there"
+    assert interrupted > MOMENTS / 4

@@ -248,4 +248,8 @@ def test_a_database_with_data_is_brought_from_the_first_step_to_the_last(
             assert rows == ([(name,)] if name else [])
         assert conn.execute("SELECT count(*), min(state) FROM shikong.quarantine").fetchone() == (1, "open")
         found = conn.execute("SELECT source_row, rule, field, value FROM shikong.finding ORDER BY rule").fetchall()
+        keys = conn.execute(
+            "SELECT conname FROM pg_constraint WHERE contype = 'f' AND connamespace = 'data'::regnamespace"
+        )
+        assert not keys.fetchall(), "a foreign key makes each loaded row look its release up"
     assert found == [(7, "range", "wrz", "-1"), (7, "required", "stnm", None)]

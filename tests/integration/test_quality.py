@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
@@ -21,8 +22,8 @@ from shikong.ingest import export
 from shikong.ingest.errors import IngestError, QualityStop
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest, open_features
+from shikong.ingest.quality import edges, topology
 from shikong.ingest.quality import report as quality_report
-from shikong.ingest.quality import topology
 from shikong.ingest.report import Report
 from shikong.ingest.resubmit import resubmit
 from shikong.layers import catalog
@@ -168,6 +169,63 @@ def test_overlaps_and_gaps_are_those_that_brute_force_finds(
     gaps = [shapely.from_wkb(f.shape) for f in report.findings if f.rule == "no_gaps"]
     assert gaps
     assert shapely.union_all(gaps).symmetric_difference(shapely.union_all(shapely.polygons(holes))).area < 1e-12
+
+
+def _sheets(seed: int) -> list[Any]:
+    """Surfaces that fit edge to edge, and over part of them what does not belong there."""
+    chance = random.Random(seed)
+    shapes = [_square(116 + column * 0.001, 36 + row * 0.001) for row in range(9) for column in range(9)]
+    west, south = 116.0005 + chance.randrange(4) * 0.001, 36.0005 + chance.randrange(4) * 0.001
+    match seed % 4:
+        case 0:  # a second sheet, whole in itself, whose inner shapes have no loose edge
+            shapes += [_square(west + x * 0.001, south + y * 0.001) for x in range(4) for y in range(4)]
+        case 1:  # a part delivered twice
+            shapes += [shapes[row * 9 + column] for row in range(2, 7) for column in range(3, 7)]
+        case 2:  # one that lies wholly inside another, and one that covers many
+            shapes += [_square(116.0042, 36.0042, 0.0003), _square(west, south, 0.0034)]
+        case _:  # a neighbour cut into pieces with vertices that the others lack, one of them moved
+            del shapes[40]
+            shapes += [_square(116.004 + x * 0.0005, 36.004 + y * 0.0005, 0.0005) for x in range(2) for y in range(2)]
+            shapes[-1] = shapely.affinity.translate(shapes[-1], 0.0002, 0)
+    chance.shuffle(shapes)
+    return shapes
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("most", [0, 1])
+def test_overlaps_are_found_from_loose_edges(
+    empty_store: Database, tmp_path: Path, monkeypatch: Any, seed: int, most: float
+) -> None:
+    monkeypatch.setattr(topology, "_MOST", most)  # 0: all shapes are looked at; 1: those near loose edges only
+    monkeypatch.setattr(topology, "_ROUNDS", 100)
+    monkeypatch.setattr(edges, "_LEAST_CELL", 1e-5)
+    shapes = _sheets(seed)
+    report = _load(
+        empty_store, _layer({"rule": "no_overlap", "tolerance": 1, "severity": "warning"}), _frame(shapes), tmp_path
+    )
+    overlaps = [
+        (other + 1, f"P{one + 1}")
+        for one, other in itertools.combinations(range(len(shapes)), 2)
+        if ellipsoid.areas([shapely.intersection(shapes[one], shapes[other])])[0] > 1
+    ]
+    found = [(f.source_row, str(f.value).rpartition(" ")[2]) for f in report.findings if f.rule == "no_overlap"]
+    assert sorted(found, key=str) == sorted(overlaps, key=str)
+    assert overlaps
+
+
+def test_a_sound_survey_has_no_loose_edges_but_its_rim() -> None:
+    shapes = [_square(116 + column * 0.001, 36 + row * 0.001) for row in range(40) for column in range(40)]
+    with edges.EdgeAccount() as account:
+        for start in range(0, 1600, 300):
+            part = np.array(shapes[start : start + 300], dtype=object)
+            account.add(edges.edges_of(part, np.arange(start, start + len(part))))
+        near = account.near_loose([])
+        rim = {row * 40 + column for row in range(40) for column in range(40) if {row, column} & {0, 39}}
+        assert rim <= set(near.rows.tolist())
+        assert near.share < 0.3  # the rim and its neighbours
+        centre = 20 * 40 + 20
+        assert centre not in near.rows
+        assert centre in account.near_loose([centre + 1]).rows, "a refused row's neighbours are looked at"
 
 
 def test_an_update_is_checked_against_the_rows_that_stay(empty_store: Database, tmp_path: Path) -> None:

@@ -1,0 +1,149 @@
+"""One batch of a source: converted, moved to storage coordinates, checked row by row, made ready for COPY.
+
+A batch is prepared without regard to others, so that several can be prepared at once.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from shikong.ingest import convert as conversion
+from shikong.ingest import crs as crs_rules
+from shikong.ingest import geometry
+from shikong.ingest.convert import Mapping
+from shikong.ingest.crs import Recognised
+from shikong.ingest.quality import rows as row_rules
+from shikong.ingest.quality.edges import Edges, edges_of
+from shikong.ingest.quality.findings import Finding
+from shikong.ingest.readers.base import Batch, Geometries
+from shikong.layers.catalog import Catalog
+from shikong.layers.model import Layer
+from shikong.store import content, tables
+
+_TYPES = {
+    "string": pa.large_string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(),
+    "date": pa.date32(), "datetime": pa.timestamp("us", tz="UTC"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How the batches of a source are prepared.
+
+    origin: of rows that do not say it; valid_from: since when rows hold that do not say it; edges: whether the
+    shapes' edges are wanted.
+    """
+
+    catalog: Catalog
+    layer: Layer
+    mapping: Mapping
+    recognised: Recognised
+    origin: Literal["delivered", "generated"]
+    valid_from: datetime | None
+    edges: bool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A batch, ready.
+
+    rows: the good ones, in the columns of staging. places: where they lie on the Hilbert curve.
+    keep: which rows of the batch these are. shapes: all of the batch's shapes in EPSG:4490.
+    keyless: how many good rows had no key. edges: of the shapes that hold from now on.
+    ending: rows in the source that will end at a time to come.
+    """
+
+    batch: Batch
+    rows: pa.RecordBatch
+    places: NDArray[np.uint32]
+    keep: NDArray[np.bool_]
+    shapes: Geometries
+    findings: list[Finding]
+    keyless: int
+    edges: Edges | None
+    ending: list[int]
+
+
+def prepare(how: Preparation, batch: Batch) -> Prepared:
+    """Prepare one batch. Raises WrongGeometry when none of its shapes is of the layer's kind."""
+    layer, number = how.layer, len(batch.geometry)
+    converted = conversion.convert(how.catalog, layer, how.mapping, batch.columns, batch.first_row)
+    shapes = crs_rules.to_storage(geometry.fit_type(layer, batch.geometry), how.recognised)
+    shapes, keep, found = geometry.check(layer, shapes, batch.first_row)
+    keep &= converted.keep
+    sound = shapes.copy()
+    sound[~keep] = None
+    values = converted.values | geometry.derive(layer, sound)
+    values.setdefault("origin", np.full(number, how.origin, dtype=object))
+    if layer.versioned:
+        values.setdefault("valid_from", np.full(number, how.valid_from, dtype=object))
+        values.setdefault("valid_to", np.full(number, None, dtype=object))
+    broken = list(row_rules.check(layer, values, sound, keep, batch.first_row))
+    for finding in broken:
+        if finding.severity == "error" and finding.source_row is not None:
+            keep[finding.source_row - batch.first_row] = False
+    kept = np.flatnonzero(keep)
+    numbers = kept + batch.first_row
+    good = shapes[kept]
+    values = {name: column[kept] for name, column in values.items()}
+    values["geom"] = shapely.to_wkb(shapely.set_srid(good, tables.SRID), include_srid=True)
+    keyless = _give_keys(layer, values)
+    edges, ending = _edges(layer, values, good, numbers) if how.edges else (None, [])
+    return Prepared(
+        batch, _arrow(layer, values, numbers), _places(how.catalog, good), keep, shapes,
+        [*converted.findings, *found, *broken], keyless, edges, ending,
+    )  # fmt: skip
+
+
+def _give_keys(layer: Layer, values: dict[str, Any]) -> int:
+    """A row without a key gets one from its content, so that the same row delivered again has the same key."""
+    keys = values[layer.key_field]
+    names = [name for name, decl in layer.fields.items() if not decl.key and not decl.derived]
+    without = [index for index, key in enumerate(keys) if key is None]
+    for index in without:
+        text = json.dumps([str(values[name][index]) for name in names], ensure_ascii=False)
+        keys[index] = hashlib.sha256(text.encode() + values["geom"][index]).hexdigest()[:16]
+    return len(without)
+
+
+def _edges(
+    layer: Layer, values: dict[str, Any], shapes: Geometries, numbers: NDArray[np.int64]
+) -> tuple[Edges, list[int]]:
+    """The edges of what holds from now on, and the rows that will end."""
+    if not layer.versioned:
+        return edges_of(shapes, numbers), []
+    now = datetime.now(UTC)
+    holds = np.array([end is None or end > now for end in values["valid_to"]], dtype=bool)
+    ending = [int(row) for row, end in zip(numbers, values["valid_to"], strict=True) if end is not None and end > now]
+    return edges_of(shapes[holds], numbers[holds]), ending
+
+
+def _places(catalog: Catalog, shapes: Geometries) -> NDArray[np.uint32]:
+    if not len(shapes):
+        return np.empty(0, np.uint32)
+    return np.asarray(gpd.GeoSeries(shapes).hilbert_distance(total_bounds=catalog.city.bbox), dtype=np.uint32)
+
+
+def _arrow(layer: Layer, values: dict[str, Any], numbers: NDArray[np.int64]) -> pa.RecordBatch:
+    """Rows in the columns of staging; what the database keeps as uuid and geometry is bytes."""
+    types = {name: _TYPES[decl.type] for name, decl in layer.fields.items()} | {"origin": pa.large_string()}
+    types |= {"valid_from": _TYPES["datetime"], "valid_to": _TYPES["datetime"], "geom": pa.large_binary()}
+    lists = {name: values[name].tolist() for name in tables.row_columns(layer)}
+    columns = {
+        "_source_row": pa.array(numbers, pa.int64()),
+        "_hash": pa.array(content.digests(layer, lists, lists["geom"]), pa.large_binary()),
+        **{name: pa.array(column, types[name]) for name, column in lists.items()},
+    }
+    return pa.record_batch(columns)

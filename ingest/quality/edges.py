@@ -1,0 +1,198 @@
+"""Which shapes of a layer may overlap others: told from their edges alone, without looking at pairs of shapes.
+
+Where surfaces cover a region side by side, each edge is used twice, once in either direction. How many surfaces lie
+over a point changes only across edges for which that is not so, the loose ones; so whatever region lies under two
+surfaces is bounded by loose edges, and each overlap can be found from the shapes near them. A well-made survey
+has few: its rim, and slips. Finding them is one sort of numbers. What is narrower than 0.1 mm is no overlap here.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from shikong.ingest.readers.base import Geometries
+
+Boxes = NDArray[np.float64]
+
+#: An edge: a number that tells it from others whatever its direction, the direction, and its two ends (degrees).
+#: Two different edges have the same number with a chance of 1 to 2^64.
+_EDGE = np.dtype([("edge", "<u8"), ("forward", "?"), ("ends", "<f4", (4,))])
+
+#: Vertices this near to each other (degrees; 0.1 mm) are one: neighbours that were computed apart differ in a digit.
+_SAME = 1e-9
+
+#: Files over which edges are spread by number, so that those of a large layer are sorted bit by bit.
+_FILES = 32
+_SHIFT = np.uint64(64 - (_FILES - 1).bit_length())
+
+#: Cells along each side of the raster that tells what is near, and the least size of one, for `ends` are rounded.
+_CELLS = 2048
+_LEAST_CELL = 2e-5
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The edges of some shapes, with the shapes' rows in the source and their boxes (degrees).
+
+    shape: which of the shapes each edge belongs to.
+    """
+
+    rows: NDArray[np.int64]
+    boxes: Boxes
+    edges: NDArray[Any]
+    shape: NDArray[np.intp]
+
+    def near_loose(self) -> tuple[Neighbourhood, NDArray[np.bool_]]:
+        """The rows near loose edges, and which shapes have one themselves."""
+        loose = _loose(self.edges)
+        near = Neighbourhood(self.rows, self.boxes)
+        near.widen(_boxes_of(self.edges["ends"][loose]))
+        own = np.zeros(len(self.rows), bool)
+        own[self.shape[loose]] = True
+        return near, own
+
+
+def edges_of(shapes: Geometries, rows: NDArray[np.int64]) -> Edges:
+    """The edges of surfaces (EPSG:4490) from these rows of the source."""
+    parts, shape = shapely.get_parts(shapes, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
+    cells = np.rint(coordinates / _SAME).astype(np.int64).view(np.uint64)
+    vertices = _mixed(_mixed(cells[:, 0]) + cells[:, 1])
+    starts, ends = vertices[:-1], vertices[1:]
+    real = (ring[1:] == ring[:-1]) & (starts != ends)
+    edges = np.empty(int(real.sum()), _EDGE)
+    edges["edge"] = starts[real] + ends[real]  # wraps around, and is the same in both directions
+    edges["forward"] = (starts < ends)[real]
+    edges["ends"][:, :2] = coordinates[:-1][real]
+    edges["ends"][:, 2:] = coordinates[1:][real]
+    return Edges(rows, shapely.bounds(shapes), edges, shape[part[ring[:-1][real]]])
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Numbers spread evenly over all of 64 bits (the finaliser of SplitMix64)."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+class EdgeAccount:
+    """The edges of all shapes of a load, on disk until they are compared."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="shikong-edges-")
+        self._files = [(Path(self._folder.name) / f"{number:02}").open("w+b") for number in range(_FILES)]
+        self._rows: list[NDArray[np.int64]] = []
+        self._boxes: list[Boxes] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files:
+            file.close()
+        self._folder.cleanup()
+
+    def add(self, found: Edges) -> None:
+        """Take the edges of some more shapes."""
+        self._rows.append(found.rows)
+        self._boxes.append(found.boxes)
+        numbers = (found.edges["edge"] >> _SHIFT).astype(np.intp)
+        order = np.argsort(numbers, kind="stable")
+        edges, counts = found.edges[order], np.bincount(numbers, minlength=_FILES)
+        for file, part in zip(self._files, np.split(edges, np.cumsum(counts)[:-1]), strict=True):
+            file.write(part.tobytes())
+
+    def near_loose(self, gone: Collection[int]) -> Neighbourhood:
+        """The rows near loose edges. gone: rows that have been refused since, whose edges no longer count."""
+        rows = np.concatenate([np.empty(0, np.int64), *self._rows])
+        boxes = np.concatenate([np.empty((0, 4)), *self._boxes])
+        near = Neighbourhood(rows, boxes)
+        near.widen(np.concatenate([_boxes_of(self._loose_ends(file)) for file in self._files]))
+        near.widen(boxes[np.isin(rows, np.fromiter(gone, np.int64))])
+        return near
+
+    @staticmethod
+    def _loose_ends(file: Any) -> NDArray[np.float32]:
+        file.seek(0)
+        edges = np.frombuffer(file.read(), _EDGE)
+        return np.asarray(edges["ends"][_loose(edges)])
+
+
+def _loose(edges: NDArray[Any]) -> NDArray[np.intp]:
+    """The edges that are not used once in either direction."""
+    order = np.argsort(edges["edge"])
+    numbers, forward = edges["edge"][order], edges["forward"][order]
+    first = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]][: len(numbers)])
+    count = np.diff(np.r_[first, len(numbers)])
+    paired = count == 2
+    paired[paired] = forward[first[paired]] != forward[first[paired] + 1]
+    return np.asarray(order[np.repeat(~paired, count)])
+
+
+def _boxes_of(ends: NDArray[np.float32]) -> Boxes:
+    """The box of each edge, from its two ends."""
+    pairs = ends.astype(float).reshape(-1, 2, 2)
+    return np.hstack([pairs.min(axis=1), pairs.max(axis=1)])
+
+
+class Neighbourhood:
+    """The rows whose boxes lie near places that have been marked, on a raster over all rows."""
+
+    def __init__(self, rows: NDArray[np.int64], boxes: Boxes) -> None:
+        self._all, self._boxes = rows, boxes
+        low = boxes[:, :2].min(axis=0) if len(boxes) else np.zeros(2)
+        high = boxes[:, 2:].max(axis=0) if len(boxes) else np.zeros(2)
+        self._low, self._cell = low, np.maximum((high - low) / _CELLS, _LEAST_CELL)
+        self._near = np.zeros(len(rows), bool)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The rows near what has been marked so far."""
+        return self._all[self._near]
+
+    @property
+    def share(self) -> float:
+        """Which part of all rows that is."""
+        return float(self._near.mean()) if len(self._near) else 0.0
+
+    def boxes_of(self, rows: Collection[int]) -> Boxes:
+        """The boxes of rows."""
+        return np.asarray(self._boxes[np.isin(self._all, np.fromiter(rows, np.int64))])
+
+    def widen(self, boxes: Boxes) -> bool:
+        """Mark boxes; whether that brought rows in that were not near before."""
+        if not len(boxes):
+            return False
+        marked = np.zeros((_CELLS + 4, _CELLS + 4), np.int32)
+        left, bottom, right, top = self._cells(boxes, margin=1)
+        for x, y, step in ((left, bottom, 1), (right + 1, bottom, -1), (left, top + 1, -1), (right + 1, top + 1, 1)):
+            marked += step * np.bincount(x * marked.shape[1] + y, minlength=marked.size).reshape(marked.shape)
+        covered = marked.cumsum(axis=0).cumsum(axis=1) > 0
+        sums = np.pad(covered.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32), ((1, 0), (1, 0)))
+        left, bottom, right, top = self._cells(self._boxes, margin=0)
+        number = sums[right + 1, top + 1] - sums[left, top + 1] - sums[right + 1, bottom] + sums[left, bottom]
+        wider = self._near | (number > 0)
+        grown = bool((wider & ~self._near).any())
+        self._near = wider
+        return grown
+
+    def _cells(self, boxes: Boxes, margin: int) -> tuple[Any, Any, Any, Any]:
+        """First and last column and row of the raster that each box touches."""
+        low = np.floor((boxes[:, :2] - self._low) / self._cell).astype(np.intp) + 1 - margin
+        high = np.floor((boxes[:, 2:] - self._low) / self._cell).astype(np.intp) + 1 + margin
+        low, high = np.clip(low, 0, _CELLS + 2), np.clip(high, 0, _CELLS + 2)
+        return low[:, 0], low[:, 1], high[:, 0], high[:, 1]
