@@ -37,7 +37,8 @@ SUFFIXES = (".tif", ".tiff", ".asc", ".img", ".vrt", ".png", ".jpg", ".jpeg")
 #: MB of pictures that are held in memory while they are put together.
 _MERGE_MB = 128
 
-_COG = {
+#: How COGs are written.
+COG = {
     "compress": "DEFLATE", "predictor": "YES", "overview_resampling": "AVERAGE", "num_threads": "ALL_CPUS",
     "bigtiff": "IF_SAFER",
 }  # fmt: skip
@@ -183,7 +184,7 @@ def _write(source: Any, recognised: crs_rules.Recognised, place: Path, tags: dic
         with rasterio.open(view, "r+") as tagged:
             tagged.crs = storage
             tagged.update_tags(**tags)
-        rasterio.shutil.copy(view, place, driver="COG", **_COG)
+        rasterio.shutil.copy(view, place, driver="COG", **COG)
     finally:
         if rasterio.shutil.exists(view):
             rasterio.shutil.delete(view)
