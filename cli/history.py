@@ -46,9 +46,7 @@ def rollback(layer: Layer, release: Annotated[int, typer.Argument(help="the rele
         store = database.default()
         with store.thread_session() as conn:
             if declared.kind == "features":
-                with conn.transaction():
-                    conn.execute("SET LOCAL statement_timeout = 0")
-                    fresh, counts = as_of.rollback(conn, declared, release)
+                fresh, counts = as_of.rollback(conn, declared, release)
                 out.print(
                     f"release {fresh}: {layer} is as it was at release {release}; {counts.added:,} came back,"
                     f" {counts.changed:,} changed back, {counts.ended:,} ended, {counts.unchanged:,} had not changed"

@@ -97,7 +97,6 @@ def load(
         job = _Load(conn, catalog, layer, source, mapping, options, Account(), refused)
         conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB';"
                      " SET LOCAL maintenance_work_mem = '256MB'")  # fmt: skip
-        releases.lock(conn, layer)
         tables.ensure(conn, layer)
         publish.create_staging(conn, layer)
         recognised = _stage(job, progress)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-from shikong.store import publish, releases, tables
+from shikong.store import locks, publish, releases, tables
 from shikong.store.errors import NoSuchRelease
 from shikong.store.releases import Counts, Source
 
@@ -71,10 +71,15 @@ def require_release(conn: Connection[Any], layer: Layer, release: int) -> None:
 def rollback(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, Counts]:
     """Make what was known at a release the layer's state again, as a new release; nothing is forgotten.
 
-    Returns the new release and its counts. Raises NoSuchRelease. The caller holds the transaction.
+    A load that is under way is waited for. Returns the new release and its counts. Raises NoSuchRelease.
     """
-    releases.lock(conn, layer)
-    require_release(conn, layer, release)
+    with locks.loading(conn, layer.id), conn.transaction():
+        conn.execute("SET LOCAL statement_timeout = 0")
+        require_release(conn, layer, release)
+        return _restore(conn, layer, release)
+
+
+def _restore(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, Counts]:
     publish.create_staging(conn, layer)
     names = publish.staging_columns(layer)
     staged = conn.execute(

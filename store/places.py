@@ -16,7 +16,7 @@ from typing import Any
 from psycopg import Connection
 
 from shikong.layers.model import Layer
-from shikong.store import as_of, releases
+from shikong.store import as_of, locks
 from shikong.store.errors import NoSuchRelease, NotPublished
 from shikong.store.principal import current_principal
 
@@ -46,10 +46,9 @@ def publish(data: Path, layer: Layer, place: Path) -> None:
 def rollback(conn: Connection[Any], data: Path, layer: Layer, release: int) -> int:
     """Make a release's raster or cube the present one again, as a new release; returns its number.
 
-    Raises NoSuchRelease, also when the files are no longer there.
+    A load that is under way is waited for. Raises NoSuchRelease, also when the files are no longer there.
     """
-    with conn.transaction():
-        releases.lock(conn, layer)
+    with locks.loading(conn, layer.id), conn.transaction():
         as_of.require_release(conn, layer, release)
         fresh, place = conn.execute(
             _RESTORE, {"release": release, "principal": current_principal.get().name}

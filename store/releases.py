@@ -1,7 +1,7 @@
 """The ledger of releases: what was loaded into which layer, when, by whom, from where.
 
 A release's number is the recorded clock: within a layer a later release has a larger number and a later
-`published_at`, because a load holds the layer's lock from its start to its end.
+`published_at`, because a load holds the layer's lock (store/locks.py) from its start to its end.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -60,11 +60,6 @@ class Extent:
     bbox: tuple[float, float, float, float] | None
     time_from: datetime | None = None
     time_to: datetime | None = None
-
-
-def lock(conn: Connection[Any], layer: Layer) -> None:
-    """Keep other loads of this layer waiting until the caller's transaction ends."""
-    conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"shikong.layer.{layer.id}",))
 
 
 def next_release(conn: Connection[Any], layer: Layer, source: Source, counts: Counts, place: str | None = None) -> int:
