@@ -36,7 +36,7 @@ _PLAUSIBLE_TIME = (pd.Timestamp("1800-01-01", tz="UTC"), pd.Timestamp("2100-01-0
 def load(
     conn: Connection[Any], catalog: Catalog, layer: Layer, path: Path, options: Options, progress: Progress
 ) -> Report:
-    """Load observations into a layer; rows that are there already stay as they are."""
+    """Load observations into a layer. What is there and alike stays, what differs is corrected, the rest is added."""
     zone = ZoneInfo(catalog.city.timezone)
     frame = _netcdf(path, layer, options) if path.suffix.lower() in (".nc", ".nc4") else table.read_frame(path)
     long, findings, read = _long(layer, frame, options, zone)
@@ -45,13 +45,15 @@ def load(
     with conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
         tables.ensure(conn, layer)
-        staged = observations.stage(conn, _tuples(long, progress))
-        counts = releases.Counts(read, staged, len(findings))
+        observations.stage(conn, _tuples(long, progress))
+        counts = releases.Counts(read, read - len(findings), len(findings))
         source = releases.Source(path.name, file_digest(path), None, None, options.origin)
         release = releases.next_release(conn, layer, source, counts)
         fresh, changed = observations.publish(conn, layer, release)
         first, last, number = observations.extent(conn, layer)
-        counts = replace(counts, added=fresh, changed=changed, unchanged=staged - fresh - changed, current=number)
+        counts = replace(
+            counts, added=fresh, changed=changed, unchanged=counts.stored - fresh - changed, current=number
+        )
         releases.finish(conn, release, counts, releases.Extent(None, first, last))
         account = Account()
         account.add(findings)
@@ -127,8 +129,24 @@ def _long(
         keep = filled & ~bad & good_time
         part = base[keep].assign(parameter=parameter, value=values[keep].astype(float))
         parts.append(part)
-    long = pd.concat(parts, ignore_index=True)
-    return long, findings, len(long) + len(findings)
+    long = pd.concat(parts)
+    read = len(long) + len(findings)
+    long, twice = _once(long)
+    return long, [*findings, *twice], read
+
+
+def _once(long: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Each observation once. Where a source contradicts itself nobody knows which is right: what came first stays."""
+    key = ["station", "parameter", "time"]
+    first = ~long.duplicated(key)
+    alike = long.duplicated([*key, "value", "origin"])
+    findings = [
+        Finding(int(index) + 1, "duplicate_observation", parameter, f"{station} {time.isoformat()} {value}")
+        for index, station, parameter, time, value in long.loc[
+            ~first & ~alike, ["station", "parameter", "time", "value"]
+        ].itertuples()
+    ]
+    return long[first].reset_index(drop=True), findings
 
 
 def _column(frame: pd.DataFrame, names: tuple[str, ...], chosen: str | None, what: str) -> str:

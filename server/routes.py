@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from shikong.layers.model import Layer
 from shikong.providers.errors import CollectionNotFound, NotFound
+from shikong.providers.knowledge import as_known_at
 from shikong.server import errors, features, health, lineage, openapi, parameters, process_execution
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
@@ -48,7 +49,9 @@ class Endpoints:
             if "collection_id" in request.path_params:
                 self._layer(request)
             given = [request.path_params[name] for name in names]
-            return await run(self._context, request, handler, *given, check_format=check_format)
+            moment = parameters.known_at(request.query_params.get("asOf"), self._context.catalog.city.timezone)
+            with as_known_at(moment):
+                return await run(self._context, request, handler, *given, check_format=check_format)
 
         return endpoint
 

@@ -79,6 +79,16 @@ def next_release(conn: Connection[Any], layer: Layer, source: Source, counts: Co
     return int(row[0])
 
 
+def restoring(conn: Connection[Any], release: int) -> Source:
+    """The source of a rollback to a release: that release's own."""
+    row = conn.execute(
+        "SELECT source, source_sha256, source_crs, datum_note, origin FROM shikong.release WHERE id = %s", (release,)
+    ).fetchone()
+    assert row is not None
+    name, sha256, crs, datum_note, origin = row
+    return Source(name, sha256, crs, datum_note, origin, kind="rollback", restores=release)
+
+
 def finish(conn: Connection[Any], release: int, counts: Counts, extent: Extent) -> None:
     """Complete a release's record, as the last thing before the commit: from `published_at` on it is known."""
     conn.execute(

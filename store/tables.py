@@ -9,8 +9,8 @@ projecting at every tile costs more than the space. `data.<id>__block` says wher
 neighbouring rows lies, so that the first rows of a map window, in row order, are found without
 sorting all that the window holds.
 
-An observations layer has `data.<id>__series` (one row per station and parameter) and
-`data.<id>` partitioned by month.
+An observations layer has `data.<id>__series` (one row per station and parameter),
+`data.<id>` partitioned by month, and `data.<id>__history` with what was corrected or withdrawn.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -165,6 +165,19 @@ def _ensure_observations(conn: Connection[Any], layer: Layer) -> None:
             " PRIMARY KEY (series, time)) PARTITION BY RANGE (time)"
         ).format(table(layer), series(layer))
     )
+    _create(
+        conn,
+        history(layer),
+        [
+            sql.SQL("series integer NOT NULL REFERENCES {} (id)").format(series(layer)),
+            sql.SQL("time timestamptz NOT NULL"),
+            sql.SQL("value double precision NOT NULL"),
+            sql.SQL("origin text NOT NULL"),
+            sql.SQL("_release integer NOT NULL REFERENCES shikong.release (id)"),
+            sql.SQL("_superseded integer NOT NULL REFERENCES shikong.release (id)"),
+        ],
+    )
+    _index(conn, layer, "history_time", sql.SQL("CREATE INDEX {} ON {} (series, time)"), history(layer))
 
 
 def ensure_month(conn: Connection[Any], layer: Layer, year: int, month: int) -> None:
@@ -184,11 +197,11 @@ def _create(conn: Connection[Any], name: sql.Identifier, columns: list[Any]) -> 
     conn.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(name, sql.SQL(", ").join(columns)))
 
 
-def _index(conn: Connection[Any], layer: Layer, what: str, statement: sql.SQL, on: Any, columns: Any) -> None:
+def _index(conn: Connection[Any], layer: Layer, what: str, statement: sql.SQL, on: Any, *columns: Any) -> None:
     name = f"{layer.id}__{what}"
     exists = conn.execute("SELECT to_regclass(%s) IS NOT NULL", (f'data."{name}"',)).fetchone()
     if exists and not exists[0]:
-        conn.execute(statement.format(sql.Identifier(name), on, columns))
+        conn.execute(statement.format(sql.Identifier(name), on, *columns))
 
 
 def _add_missing(conn: Connection[Any], layer: Layer) -> None:

@@ -6,7 +6,8 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 import xarray as xr
+from psycopg import sql
 from rasterio.transform import from_origin
 from rio_cogeo.cogeo import cog_validate
 
@@ -24,8 +27,13 @@ from shikong.ingest.job import ingest
 from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.layers.model import ParameterDecl, Text
-from shikong.store import places
+from shikong.providers.coverage import CogProvider
+from shikong.providers.cube import ZarrEDRProvider
+from shikong.providers.knowledge import as_known_at
+from shikong.providers.plugin_errors import NoLongerKept, NothingPublished
+from shikong.store import database, places
 from shikong.store.database import Database
+from support.loads import dsn_of
 
 
 def _load(store: Database, path: Path, layer: str, home: catalog.Catalog | None = None, **options: Any) -> Report:
@@ -203,3 +211,63 @@ def test_a_grib_file_that_is_none_is_refused(empty_store: Database, tmp_path: Pa
     (tmp_path / "t.grib").write_bytes(b"GRIB" + bytes(500))
     with pytest.raises(UnreadableSource, match=r"t\.grib cannot be read as GRIB"):
         _load(empty_store, tmp_path / "t.grib", "precipitation")
+
+
+# --- as known then -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plugins(empty_store: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty store as plugins see it."""
+    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
+    monkeypatch.setenv("SHIKONG_DATA", str(empty_store.settings.data))
+    database.default.cache_clear()
+    yield empty_store
+    database.default().close_threads()
+    database.default.cache_clear()
+
+
+def _published(store: Database) -> list[datetime]:
+    return [row[0] for row in store.thread_fetch(sql.SQL("SELECT published_at FROM shikong.release ORDER BY id"))]
+
+
+def test_a_coverage_answers_from_the_release_of_then_while_it_is_kept(plugins: Database, tmp_path: Path) -> None:
+    profile = {"driver": "GTiff", "width": 4, "height": 3, "count": 1, "dtype": "float32", "crs": "EPSG:4490",
+               "transform": from_origin(116, 36.5, 0.01, 0.01)}  # fmt: skip
+    for number in (1, 2):
+        with rasterio.open(tmp_path / f"{number}.tif", "w", **profile) as target:
+            target.write(np.full((1, 3, 4), number, dtype="float32"))
+        _load(plugins, tmp_path / f"{number}.tif", "elevation")
+    first, second = _published(plugins)
+    definition = {
+        "name": "x",
+        "type": "coverage",
+        "data": "elevation",
+        "format": {"name": "GeoTIFF", "mimetype": "image/tiff"},
+    }
+
+    def answer(moment: datetime | None) -> set[float]:
+        with as_known_at(moment):
+            return set(CogProvider(definition).query()["ranges"]["elevation"]["values"])
+
+    assert (answer(None), answer(second), answer(first)) == ({2.0}, {2.0}, {1.0})
+    with pytest.raises(NothingPublished, match="nothing of elevation was known"):
+        answer(first - timedelta(seconds=1))
+    with plugins.thread_session() as conn:
+        places.known(conn, plugins.settings.data, catalog.default().layer("elevation"), first).unlink()
+    with pytest.raises(NoLongerKept, match="not kept any more"):
+        answer(first)
+    assert answer(second) == {2.0}
+
+
+def test_a_cube_answers_from_the_release_of_then(plugins: Database, tmp_path: Path) -> None:
+    for number, start in ((1, "2026-07-01"), (2, "2026-08-01")):
+        _rain(start, 10, number).to_netcdf(tmp_path / f"{number}.nc")
+        _load(plugins, tmp_path / f"{number}.nc", "precipitation")
+    for moment, seed in zip(_published(plugins), (1, 2), strict=True):
+        with as_known_at(moment):
+            series = ZarrEDRProvider({"name": "x", "type": "edr", "data": "precipitation"}).position(
+                shapely.Point(LON[1], LAT[2])
+            )
+        expected = _rain("2026-07-01", 10, seed)["pr"].values[:, 2, 1]
+        assert series["ranges"]["precipitation"]["values"] == pytest.approx(expected.tolist(), abs=1e-6)

@@ -21,6 +21,7 @@ from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
 from shikong.store.database import Database
+from shikong.store.settings import StoreSettings
 
 
 def load(store: Database, source: Path | str, layer: str, city: Catalog | None = None, **options: Any) -> Report:
@@ -37,6 +38,11 @@ def write_districts(path: Path, number: int, name: str = "街道") -> Path:
         {"xzqdm": codes, "xzqmc": [f"{name}{i}" for i in range(number)]}, geometry=boxes, crs=4490
     ).to_file(path)
     return path
+
+
+def settings_for(dsn: str, data: Path) -> StoreSettings:
+    """Store settings for a test's database and data folder."""
+    return StoreSettings(data=data, database_url=dsn, statement_timeout=30, pool_size=4)
 
 
 def dsn_of(store: Database) -> str:
