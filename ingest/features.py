@@ -112,7 +112,7 @@ def load(
         _refuse_if_stopped(job, report)
         quarantine.add_rows(conn, layer, release, refused)
         quarantine.add_findings(conn, release, map(_finding_row, job.account.findings))
-        quarantine.add_results(conn, release, job.account.counts, job.account.unchecked)
+        quarantine.add_results(conn, layer, release, job.account.counts, job.account.unchecked)
         done = publish.publish_features(conn, layer, release, options.mode, snapshot_of)
         report.counts = replace(done, read=job.account.read, quarantined=job.account.refused)
         releases.finish(conn, release, report.counts, releases.extent_of(conn, layer))

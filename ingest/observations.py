@@ -59,7 +59,7 @@ def load(
         account.add(findings)
         quarantine.add_findings(conn, release, ((f.source_row, f.rule, f.field, f.severity, f.value, None, None)
                                                 for f in account.findings))  # fmt: skip
-        quarantine.add_results(conn, release, account.counts, {})
+        quarantine.add_results(conn, layer, release, account.counts, {})
     return Report(layer.id, path.name, "observations", "none", "places come from the stations", counts, release, [],
                   account.findings, account.counts)  # fmt: skip
 

@@ -76,8 +76,10 @@ def test_two_deliveries_are_told_apart_and_the_first_comes_back(
     assert client.get(f"{items}/A2", params={"f": "json"}).status_code == 404
 
     assert first["properties"]["counts"]["quarantined"] == 1
-    assert [(q["rule"], q["field"], q["failed"]) for q in first["properties"]["quality"]] == [("required", "stnm", 1)]
-    assert first["properties"]["lineage"]["source"] == "first.csv"
+    assert [(q["rule"], q["field"], q["failed"], q["pass"]) for q in first["properties"]["quality"]] == [
+        ("required", "stnm", 1, False), ("compare", "wrz", 0, True),
+    ]  # fmt: skip
+    assert first["properties"]["lineage"]["sources"][0]["description"] == "first.csv"
 
     known = client.get(f"{items}/A1/lineage").json()["versions"]
     assert [(v["state"], v["source"]["name"], v["source"]["row"]) for v in known] == [
