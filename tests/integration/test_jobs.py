@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from procrastinate.jobs import Job
 from psycopg import sql
 from typer.testing import CliRunner
 
@@ -24,6 +26,7 @@ from shikong.ingest.jobs import loads, worker
 from shikong.layers import catalog
 from shikong.store import database, jobs, queue
 from shikong.store.database import Database
+from shikong.store.principal import ANONYMOUS, Principal, acting_as, current_principal
 from support.jobs import job_of, run_once
 from support.loads import (
     blocked,
@@ -33,6 +36,8 @@ from support.loads import (
     wait_for,
     write_districts,
 )
+
+WHO = sql.SQL("SELECT principal FROM shikong.release ORDER BY id")
 
 
 def test_a_load_is_deferred_listed_and_run_by_commands(
@@ -61,6 +66,25 @@ def test_a_load_is_deferred_listed_and_run_by_commands(
         assert reason in refused.output
     database.default.cache_clear()
     assert names(dsn_of(empty_store)) == {"街道"}
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    assert empty_store.thread_fetch(WHO) == [(f"operator:{user}",)]
+    assert "release 2" in shikong("rollback", "districts", "1")
+    assert empty_store.thread_fetch(WHO)[-1] == (f"operator:{user}",)
+    assert current_principal.get() == ANONYMOUS, "a command's name ends with the command"
+
+
+def test_a_job_runs_in_the_name_of_who_queued_it(empty_store: Database, tmp_path: Path) -> None:
+    path = write_districts(tmp_path / "d.geojson", 3)
+    with acting_as(Principal("operator:li", ("operator",))):
+        loads.defer(empty_store, path, "districts", Options())
+    with queue.session(empty_store) as conn:  # as a version before has queued it: nobody is named
+        args: Any = {"shown": path.name, "source": str(path), "options": {}}
+        queue.defer(
+            conn, Job(queue="default", task_name="load", lock="districts", queueing_lock=None, task_kwargs=args)
+        )
+    with acting_as(Principal("worker:shikong")):
+        run_once(empty_store)
+    assert empty_store.thread_fetch(WHO) == [("operator:li",), ("worker:shikong",)]
 
 
 def test_a_source_that_is_refused_fails_at_once_and_can_be_retried(loaded: Database, tmp_path: Path) -> None:
