@@ -20,11 +20,14 @@ from shikong.ingest.convert import moment
 from shikong.ingest.errors import EmptySource, IngestError, UnreadableSource
 from shikong.ingest.features import Options, Progress, file_digest
 from shikong.ingest.quality.findings import Account, Finding
-from shikong.ingest.readers import table
+from shikong.ingest.readers import excel, table
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import observations, quarantine, releases, tables
+
+_NETCDF = (".nc", ".nc4")
+SUFFIXES = (*table.SUFFIXES, ".json", *excel.SUFFIXES, *_NETCDF)
 
 _STATION = ("station", "stations", "stcd", "site_no", "gauge_id", "测站编码")
 _TIME = ("time", "tm", "datetime", "date", "时间")
@@ -38,7 +41,7 @@ def load(
 ) -> Report:
     """Load observations into a layer. What is there and alike stays, what differs is corrected, the rest is added."""
     zone = ZoneInfo(catalog.city.timezone)
-    frame = _netcdf(path, layer, options) if path.suffix.lower() in (".nc", ".nc4") else table.read_frame(path)
+    frame = _frame(path, layer, options)
     long, findings, read = _long(layer, frame, options, zone)
     if long.empty:
         raise IngestError(f"no observation in {path.name} can be stored")
@@ -62,6 +65,16 @@ def load(
         quarantine.add_results(conn, layer, release, account.counts, {})
     return Report(layer.id, path.name, "observations", "none", "places come from the stations", counts, release, [],
                   account.findings, account.counts)  # fmt: skip
+
+
+def _frame(path: Path, layer: Layer, options: Options) -> pd.DataFrame:
+    """The rows of a source, whatever it is. Raises UnreadableSource, EmptySource, UnsafeSource."""
+    suffix = path.suffix.lower()
+    if suffix in _NETCDF:
+        return _netcdf(path, layer, options)
+    if suffix in excel.SUFFIXES:
+        return excel.read_frame(path, options.source_layer)
+    return table.read_frame(path)
 
 
 def _tuples(long: pd.DataFrame, progress: Progress) -> Iterator[observations.Observation]:
@@ -112,11 +125,15 @@ def _long(
             f"no column holds a parameter of {layer.id} ({', '.join(layer.parameters)}); "
             f"pair them with --map z=COLUMN. The source has: {', '.join(map(str, frame.columns))}"
         )
-    moments = {value: moment(value, zone) for value in frame[time].unique()}
+    # A plain number is no time: whether it is a year, seconds or a spreadsheet's days, nobody can tell.
+    moments = {value: None if isinstance(value, int | float) else moment(value, zone) for value in frame[time].unique()}
     stamps = pd.to_datetime(frame[time].map(moments), utc=True)
     origin = frame["origin"] if "origin" in frame.columns else options.origin
     base = pd.DataFrame({"station": frame[station].astype(str).str.strip(), "time": stamps, "origin": origin})
     parts, findings = [], []
+    named = frame[station].notna() & (base["station"] != "")
+    for index in np.flatnonzero(~named.to_numpy(dtype=bool)):
+        findings.append(Finding(int(index) + 1, "required", "station", None))
     good_time = (stamps >= _PLAUSIBLE_TIME[0]) & (stamps < _PLAUSIBLE_TIME[1])
     for index in np.flatnonzero(~good_time.to_numpy(dtype=bool, na_value=False)):
         findings.append(Finding(int(index) + 1, "not_a_datetime", "time", str(frame[time].iloc[index])))
@@ -126,7 +143,7 @@ def _long(
         bad = filled & ~np.isfinite(values.fillna(np.nan))
         for index in np.flatnonzero(bad.to_numpy(dtype=bool)):
             findings.append(Finding(int(index) + 1, "not_a_number", parameter, str(frame[column].iloc[index])))
-        keep = filled & ~bad & good_time
+        keep = filled & ~bad & good_time & named
         part = base[keep].assign(parameter=parameter, value=values[keep].astype(float))
         parts.append(part)
     long = pd.concat(parts)

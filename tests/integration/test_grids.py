@@ -18,15 +18,17 @@ import rasterio
 import shapely
 import xarray as xr
 from psycopg import sql
+from pyproj import CRS, Transformer
 from rasterio.transform import from_origin
 from rio_cogeo.cogeo import cog_validate
+from scipy.ndimage import map_coordinates
 
 from shikong.ingest.errors import EmptySource, IngestError, UnknownCrs, UnreadableSource
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
 from shikong.ingest.report import Report
 from shikong.layers import catalog
-from shikong.layers.model import ParameterDecl, Text
+from shikong.layers.model import DatumShift, ParameterDecl, Text
 from shikong.providers.coverage import CogProvider
 from shikong.providers.cube import ZarrEDRProvider
 from shikong.providers.knowledge import as_known_at
@@ -104,6 +106,56 @@ def test_a_picture_without_a_world_file_is_refused(empty_store: Database, tmp_pa
     next(folder.glob("00.wld")).unlink()
     with pytest.raises(UnreadableSource, match=r"00\.png says nowhere where it lies; put its world file"):
         _load(empty_store, folder, "elevation", crs="EPSG:4490")
+
+
+SHIFT = {"x": 112.6, "y": -101.7, "z": -61.2, "rx": 0.7, "ry": -1.1, "rz": 0.4, "scale": 3.1, "accuracy": 0.15}
+
+
+@pytest.mark.parametrize("method", ["position_vector", "coordinate_frame"])
+@pytest.mark.parametrize(
+    ("key", "code", "ellipsoid"),
+    [("xian_1980", 2363, "+a=6378140 +rf=298.257"), ("xian_1980", 4610, "+a=6378140 +rf=298.257"),
+     ("beijing_1954", 2436, "+ellps=krass")],
+)  # fmt: skip
+def test_a_raster_on_an_older_datum_goes_through_the_citys_parameters(
+    empty_store: Database, tmp_path: Path, method: Any, key: Any, code: int, ellipsoid: str
+) -> None:
+    """The cells hold their own easting (or longitude), so that each stored cell tells where it came from."""
+    lon, lat = 116.0, 36.5
+    old = CRS.from_epsg(code)
+    west, north = Transformer.from_crs(old.geodetic_crs, old, always_xy=True).transform(lon, lat)
+    cell = 10.0 if old.is_projected else 0.0001
+    values = np.tile(np.arange(300) + 0.5, (200, 1))
+    for band in ("x", "y"):
+        with rasterio.open(
+            tmp_path / f"{band}.tif", "w", driver="GTiff", width=300, height=200, count=1, dtype="float64",
+            crs=f"EPSG:{code}", transform=from_origin(west, north, cell, cell), nodata=-1,
+        ) as target:  # fmt: skip
+            target.write(values if band == "x" else np.tile((np.arange(200) + 0.5)[:, None], (1, 300)), 1)
+    home = catalog.default()
+    shift = DatumShift.model_validate(SHIFT | {"method": method, "source": "test"})
+    city = home.city.model_copy(update={"datums": {key: shift}})
+    with pytest.raises(UnknownCrs, match=rf"layers/city\.yml \(datums: {key}\)"):
+        _load(empty_store, tmp_path / "x.tif", "elevation")
+    over = Transformer.from_pipeline(
+        f"+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=push +v_3 +step +proj=cart {ellipsoid}"
+        f" +step +proj=helmert +x=112.6 +y=-101.7 +z=-61.2 +rx=0.7 +ry=-1.1 +rz=0.4 +s=3.1 +convention={method}"
+        " +step +inv +proj=cart +a=6378137 +rf=298.257222101 +step +proj=pop +v_3"
+        " +step +proj=unitconvert +xy_in=rad +xy_out=deg"
+    )
+    to_degrees = Transformer.from_crs(old, old.geodetic_crs, always_xy=True)
+    columns, rows = np.meshgrid(np.arange(20, 280, 7), np.arange(20, 180, 7))
+    east, south = west + (columns + 0.5) * cell, north - (rows + 0.5) * cell
+    lons, lats = over.transform(*to_degrees.transform(east, south))
+    for band, expected in (("x", columns + 0.5), ("y", rows + 0.5)):
+        report = _load(empty_store, tmp_path / f"{band}.tif", "elevation", dataclasses.replace(home, city=city))
+        assert "0.15 m" in report.notes[0]
+        with rasterio.open(_place(empty_store, "elevation")) as stored:
+            assert stored.crs.to_epsg() == 4490
+            at = (~stored.transform) * (lons.ravel(), lats.ravel())
+            grid = stored.read(1)
+        found = map_coordinates(grid, [at[1] - 0.5, at[0] - 0.5], order=1)
+        assert found == pytest.approx(expected.ravel(), abs=0.15), "within 1.5 m (cells of 10 m); the shift is far more"
 
 
 # --- cubes ---------------------------------------------------------------------------------------------------------
