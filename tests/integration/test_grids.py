@@ -24,9 +24,6 @@ from rio_cogeo.cogeo import cog_validate
 from scipy.ndimage import map_coordinates
 
 from shikong.ingest.errors import EmptySource, IngestError, UnknownCrs, UnreadableSource
-from shikong.ingest.features import Options
-from shikong.ingest.job import ingest
-from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.layers.model import DatumShift, ParameterDecl, Text
 from shikong.providers.coverage import CogProvider
@@ -35,11 +32,7 @@ from shikong.providers.knowledge import as_known_at
 from shikong.providers.plugin_errors import NoLongerKept, NothingPublished
 from shikong.store import database, places
 from shikong.store.database import Database
-from support.loads import dsn_of
-
-
-def _load(store: Database, path: Path, layer: str, home: catalog.Catalog | None = None, **options: Any) -> Report:
-    return ingest(store, home or catalog.default(), path, layer, Options(**options), lambda done, total: None)
+from support.loads import dsn_of, load
 
 
 def _place(store: Database, layer: str) -> Path:
@@ -75,7 +68,7 @@ def test_a_folder_of_pictures_becomes_one_cog(
     empty_store: Database, tmp_path: Path, driver: str, options: dict[str, Any]
 ) -> None:
     folder = _tiles(tmp_path / "d", driver)
-    report = _load(empty_store, folder, "elevation", **options)
+    report = load(empty_store, folder, "elevation", **options)
     assert report.source == "d"
     place = _place(empty_store, "elevation")
     assert cog_validate(place, quiet=True)[0]
@@ -92,20 +85,20 @@ def test_pictures_that_do_not_belong_together_are_refused(empty_store: Database,
                        transform=from_origin(115, 36, 1, 1)) as target:  # fmt: skip
         target.write(np.ones((1, 2, 2), dtype="float32"))
     with pytest.raises(UnreadableSource, match=r"zz\.tif differs from 00\.tif in CRS, bands or type"):
-        _load(empty_store, folder, "elevation")
+        load(empty_store, folder, "elevation")
     (tmp_path / "empty").mkdir()
     with pytest.raises(EmptySource, match="no picture"):
-        _load(empty_store, tmp_path / "empty", "elevation")
+        load(empty_store, tmp_path / "empty", "elevation")
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_a_picture_without_a_world_file_is_refused(empty_store: Database, tmp_path: Path) -> None:
     folder = _tiles(tmp_path / "d", "PNG")
     with pytest.raises(UnknownCrs, match="--crs"):
-        _load(empty_store, folder, "elevation")
+        load(empty_store, folder, "elevation")
     next(folder.glob("00.wld")).unlink()
     with pytest.raises(UnreadableSource, match=r"00\.png says nowhere where it lies; put its world file"):
-        _load(empty_store, folder, "elevation", crs="EPSG:4490")
+        load(empty_store, folder, "elevation", crs="EPSG:4490")
 
 
 SHIFT = {"x": 112.6, "y": -101.7, "z": -61.2, "rx": 0.7, "ry": -1.1, "rz": 0.4, "scale": 3.1, "accuracy": 0.15}
@@ -136,7 +129,7 @@ def test_a_raster_on_an_older_datum_goes_through_the_citys_parameters(
     shift = DatumShift.model_validate(SHIFT | {"method": method, "source": "test"})
     city = home.city.model_copy(update={"datums": {key: shift}})
     with pytest.raises(UnknownCrs, match=rf"layers/city\.yml \(datums: {key}\)"):
-        _load(empty_store, tmp_path / "x.tif", "elevation")
+        load(empty_store, tmp_path / "x.tif", "elevation")
     over = Transformer.from_pipeline(
         f"+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=push +v_3 +step +proj=cart {ellipsoid}"
         f" +step +proj=helmert +x=112.6 +y=-101.7 +z=-61.2 +rx=0.7 +ry=-1.1 +rz=0.4 +s=3.1 +convention={method}"
@@ -148,7 +141,7 @@ def test_a_raster_on_an_older_datum_goes_through_the_citys_parameters(
     east, south = west + (columns + 0.5) * cell, north - (rows + 0.5) * cell
     lons, lats = over.transform(*to_degrees.transform(east, south))
     for band, expected in (("x", columns + 0.5), ("y", rows + 0.5)):
-        report = _load(empty_store, tmp_path / f"{band}.tif", "elevation", dataclasses.replace(home, city=city))
+        report = load(empty_store, tmp_path / f"{band}.tif", "elevation", dataclasses.replace(home, city=city))
         assert "0.15 m" in report.notes[0]
         with rasterio.open(_place(empty_store, "elevation")) as stored:
             assert stored.crs.to_epsg() == 4490
@@ -187,9 +180,9 @@ def test_a_cube_grows_along_time_and_the_release_before_stays(empty_store: Datab
     first, second = _rain("2026-07-01", 480, 1), PARTS[part]
     first.to_netcdf(tmp_path / "1.nc")
     second.to_netcdf(tmp_path / "2.nc")
-    _load(empty_store, tmp_path / "1.nc", "precipitation")
+    load(empty_store, tmp_path / "1.nc", "precipitation")
     before = _place(empty_store, "precipitation")
-    _load(empty_store, tmp_path / "2.nc", "precipitation", mode="update")
+    load(empty_store, tmp_path / "2.nc", "precipitation", mode="update")
     stays = first["pr"].to_series()
     stays = stays[~stays.index.get_level_values("time").isin(second.indexes["time"])]
     expected = pd.concat([stays, second["pr"].to_series()]).sort_index()
@@ -207,9 +200,9 @@ def test_a_cube_grows_along_time_and_the_release_before_stays(empty_store: Datab
 def test_chunks_that_stay_are_not_written_again(empty_store: Database, tmp_path: Path) -> None:
     _rain("2026-07-01", 480, 1).to_netcdf(tmp_path / "1.nc")
     _rain("2026-07-21", 100, 2).to_netcdf(tmp_path / "2.nc")
-    _load(empty_store, tmp_path / "1.nc", "precipitation")
+    load(empty_store, tmp_path / "1.nc", "precipitation")
     before = _place(empty_store, "precipitation") / "precipitation"
-    _load(empty_store, tmp_path / "2.nc", "precipitation", mode="update")
+    load(empty_store, tmp_path / "2.nc", "precipitation", mode="update")
     after = _place(empty_store, "precipitation") / "precipitation"
     same = {file.name for file in before.iterdir() if (after / file.name).exists() and file.samefile(after / file.name)}
     assert same == {"0.0.0", "1.0.0"}
@@ -218,16 +211,16 @@ def test_chunks_that_stay_are_not_written_again(empty_store: Database, tmp_path:
 def test_without_update_a_cube_is_replaced(empty_store: Database, tmp_path: Path) -> None:
     for number, start in ((1, "2026-07-01"), (2, "2026-08-01")):
         _rain(start, 10, number).to_netcdf(tmp_path / f"{number}.nc")
-        _load(empty_store, tmp_path / f"{number}.nc", "precipitation")
+        load(empty_store, tmp_path / f"{number}.nc", "precipitation")
     assert _stored(empty_store).sizes["time"] == 10
 
 
 def test_a_cube_on_another_grid_is_not_added(empty_store: Database, tmp_path: Path) -> None:
     _rain("2026-07-01", 10, 1).to_netcdf(tmp_path / "1.nc")
-    _load(empty_store, tmp_path / "1.nc", "precipitation")
+    load(empty_store, tmp_path / "1.nc", "precipitation")
     _rain("2026-07-02", 10, 1).assign_coords(lat=LAT + 0.1).to_netcdf(tmp_path / "2.nc")
     with pytest.raises(UnreadableSource, match=r"lat axis differs.*without --update"):
-        _load(empty_store, tmp_path / "2.nc", "precipitation", mode="update")
+        load(empty_store, tmp_path / "2.nc", "precipitation", mode="update")
     assert _stored(empty_store).sizes["time"] == 10
     assert len([path for path in _place(empty_store, "precipitation").parent.iterdir() if not path.is_symlink()]) == 1
 
@@ -244,7 +237,7 @@ def _warmth() -> catalog.Catalog:
 def test_grib_becomes_a_cube(empty_store: Database, tmp_path: Path, shared_data: Path) -> None:
     path = tmp_path / "t.grib"
     path.write_bytes((shared_data / "climate/era5-2mt-2019-03-uk.grib").read_bytes())
-    report = _load(empty_store, path, "precipitation", _warmth())
+    report = load(empty_store, path, "precipitation", _warmth())
     assert report.format == "GRIB"
     with (
         rasterio.open(path) as peer,
@@ -256,13 +249,13 @@ def test_grib_becomes_a_cube(empty_store: Database, tmp_path: Path, shared_data:
             assert cube["t2m"].values[band - 1] == pytest.approx(kelvin, abs=0.01)
     assert {file.name for file in tmp_path.iterdir()} == {"t.grib", "data"}
     with pytest.raises(IngestError, match="no variable for precipitation"):
-        _load(empty_store, path, "precipitation")
+        load(empty_store, path, "precipitation")
 
 
 def test_a_grib_file_that_is_none_is_refused(empty_store: Database, tmp_path: Path) -> None:
     (tmp_path / "t.grib").write_bytes(b"GRIB" + bytes(500))
     with pytest.raises(UnreadableSource, match=r"t\.grib cannot be read as GRIB"):
-        _load(empty_store, tmp_path / "t.grib", "precipitation")
+        load(empty_store, tmp_path / "t.grib", "precipitation")
 
 
 # --- as known then -----------------------------------------------------------------------------------------------
@@ -289,7 +282,7 @@ def test_a_coverage_answers_from_the_release_of_then_while_it_is_kept(plugins: D
     for number in (1, 2):
         with rasterio.open(tmp_path / f"{number}.tif", "w", **profile) as target:
             target.write(np.full((1, 3, 4), number, dtype="float32"))
-        _load(plugins, tmp_path / f"{number}.tif", "elevation")
+        load(plugins, tmp_path / f"{number}.tif", "elevation")
     first, second = _published(plugins)
     definition = {
         "name": "x",
@@ -315,7 +308,7 @@ def test_a_coverage_answers_from_the_release_of_then_while_it_is_kept(plugins: D
 def test_a_cube_answers_from_the_release_of_then(plugins: Database, tmp_path: Path) -> None:
     for number, start in ((1, "2026-07-01"), (2, "2026-08-01")):
         _rain(start, 10, number).to_netcdf(tmp_path / f"{number}.nc")
-        _load(plugins, tmp_path / f"{number}.nc", "precipitation")
+        load(plugins, tmp_path / f"{number}.nc", "precipitation")
     for moment, seed in zip(_published(plugins), (1, 2), strict=True):
         with as_known_at(moment):
             series = ZarrEDRProvider({"name": "x", "type": "edr", "data": "precipitation"}).position(

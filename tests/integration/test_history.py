@@ -15,8 +15,6 @@ import pytest
 import shapely
 
 from shikong.ingest import export
-from shikong.ingest.features import Options
-from shikong.ingest.job import ingest
 from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.layers.model import Layer
@@ -25,6 +23,7 @@ from shikong.providers.items import Items, Period
 from shikong.store import as_of
 from shikong.store.database import Database
 from shikong.store.errors import NoSuchRelease, OlderThanKnown
+from support.loads import load
 
 PARCELS = catalog.default().layer("parcels")
 STATIONS = catalog.default().layer("hydro_stations")
@@ -52,7 +51,7 @@ def _stations(folder: Path, state: State) -> Path:
 
 
 def _load(store: Database, layer: Layer, path: Path, **options: Any) -> Report:
-    return ingest(store, catalog.default(), path, layer.id, Options(**options), lambda done, total: None)
+    return load(store, path, layer.id, **options)
 
 
 def _ask(store: Database, layer: Layer, name: str, **question: Any) -> State:
