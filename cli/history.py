@@ -16,7 +16,7 @@ from shikong.cli.console import clear_errors, out
 from shikong.ingest import export
 from shikong.ingest.quality import report as quality_report
 from shikong.layers import catalog
-from shikong.store import as_of, database, places
+from shikong.store import as_of, database, observations, places
 from shikong.store.errors import StoreError
 
 Layer = Annotated[str, typer.Argument(help="a layer: `shikong layers list`")]
@@ -45,10 +45,9 @@ def rollback(layer: Layer, release: Annotated[int, typer.Argument(help="the rele
         declared = catalog.default().layer(layer)
         store = database.default()
         with store.thread_session() as conn:
-            if declared.kind == "features":
-                with conn.transaction():
-                    conn.execute("SET LOCAL statement_timeout = 0")
-                    fresh, counts = as_of.rollback(conn, declared, release)
+            if declared.kind in ("features", "observations"):
+                back = as_of.rollback if declared.kind == "features" else observations.rollback
+                fresh, counts = back(conn, declared, release)
                 out.print(
                     f"release {fresh}: {layer} is as it was at release {release}; {counts.added:,} came back,"
                     f" {counts.changed:,} changed back, {counts.ended:,} ended, {counts.unchanged:,} had not changed"
@@ -57,7 +56,7 @@ def rollback(layer: Layer, release: Annotated[int, typer.Argument(help="the rele
                 fresh = places.rollback(conn, store.settings.data, declared, release)
                 out.print(f"release {fresh}: {layer} is as it was at release {release}")
             else:
-                raise StoreError(f"{layer} is of kind {declared.kind}; only features, coverages and cubes roll back")
+                raise StoreError(f"{layer} is of kind {declared.kind}; it has no releases of its own")
 
 
 def diff(
@@ -69,12 +68,15 @@ def diff(
     """Say what differs between what was known at two releases of a layer."""
     with clear_errors():
         declared = catalog.default().layer(layer)
-        if declared.kind != "features":
-            raise StoreError(f"{layer} is of kind {declared.kind}; features can be compared")
+        if declared.kind not in ("features", "observations"):
+            raise StoreError(f"{layer} is of kind {declared.kind}; features and observations can be compared")
+        if to is not None and declared.kind != "features":
+            raise StoreError(f"{layer} is of kind {declared.kind}: only differing features are written; leave --to out")
         with database.default().thread_session() as conn, conn.transaction():
             conn.execute("SET LOCAL statement_timeout = 0")
-            found = as_of.difference(conn, declared, before, after)
-            table = Table("change", "features", title=f"{layer}: release {before} → {after}", title_justify="left")
+            compare = as_of.difference if declared.kind == "features" else observations.difference
+            found = compare(conn, declared, before, after)
+            table = Table("change", declared.kind, title=f"{layer}: release {before} → {after}", title_justify="left")
             for name, number in vars(found).items():
                 table.add_row(name, f"{number:,}")
             out.print(table)

@@ -8,11 +8,23 @@ from __future__ import annotations
 import typer
 
 from shikong.cli import data, history, jobs, layers, quarantine, service
+from shikong.store.principal import acting_as, user_of_process
 
 app = typer.Typer(
     name="shikong", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="时空 Shikong: the spatio-temporal data service of a city.",
 )  # fmt: skip
+
+
+@app.callback()
+def act(context: typer.Context) -> None:
+    """Run each command in the name of the operating system's user; the server takes its requests' own."""
+    command = context.invoked_subcommand
+    if command != "serve":
+        role = "worker" if command == "worker" else "operator"
+        context.with_resource(acting_as(user_of_process(role)))
+
+
 app.add_typer(layers.app, name="layers")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(quarantine.app, name="quarantine")

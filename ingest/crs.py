@@ -251,7 +251,7 @@ def to_storage(geometries: Geometries, source: Recognised) -> Geometries:
     elif source.shift is not None:
         moved = datum_shift.to_cgcs2000(source.crs, source.shift)
     elif source.crs == STORAGE or source.crs.to_epsg() == 4326:
-        return flat  # type: ignore[no-any-return]
+        return flat
     else:
         transformer = Transformer.from_crs(source.crs, STORAGE, always_xy=True)
 

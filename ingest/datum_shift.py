@@ -5,11 +5,14 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from pyproj.crs import BoundCRS
+from pyproj.crs.coordinate_operation import ToWGS84Transformation
 
 from shikong.layers.model import DatumShift
 
@@ -30,6 +33,25 @@ def pipeline(crs: CRS, shift: DatumShift) -> str:
         " +step +inv +proj=cart +a=6378137 +rf=298.257222101"
         " +step +proj=unitconvert +xy_in=rad +xy_out=deg"
     )
+
+
+def bound(crs: CRS, shift: DatumShift) -> tuple[str, str]:
+    """The same for GDAL's warper, which takes no pipeline: the CRS, and CGCS2000 degrees, bound to one datum.
+
+    As PROJ strings, since only in them the binding reaches GDAL. What lies between the two is the seven parameters
+    and nothing else.
+    """
+    sense = 1 if shift.method == "position_vector" else -1  # PROJ strings tell rotations in the former's
+    parameters = (shift.x, shift.y, shift.z, sense * shift.rx, sense * shift.ry, sense * shift.rz, shift.scale)
+    return _bound(crs, parameters), _bound(CRS.from_epsg(4490), (0.0,) * 7)
+
+
+def _bound(crs: CRS, parameters: tuple[float, ...]) -> str:
+    x, y, z, rx, ry, rz, scale = parameters
+    whole = BoundCRS(crs, "EPSG:4326", ToWGS84Transformation(crs.geodetic_crs, x, y, z, rx, ry, rz, scale))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # names are lost, which are not needed
+        return whole.to_proj4()
 
 
 def to_cgcs2000(crs: CRS, shift: DatumShift) -> _Move:

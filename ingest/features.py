@@ -170,7 +170,6 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     conn, layer, options, account = job.conn, job.layer, job.options, job.account
     conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem ="
                  " '256MB'; SET LOCAL idle_in_transaction_session_timeout = 0")  # fmt: skip
-    releases.lock(conn, layer)
     origin = Source(
         path.name, file_digest(path), recognised.name, recognised.note, options.origin, options.kind, job.snapshot_of
     )
@@ -189,7 +188,7 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     _refuse_if_stopped(job, report)
     quarantine.add_rows(conn, layer, release, _refused_rows(job))
     quarantine.add_findings(conn, release, map(_finding_row, account.findings))
-    quarantine.add_results(conn, release, account.counts, account.unchecked)
+    quarantine.add_results(conn, layer, release, account.counts, account.unchecked)
     if aside:
         done = bulk.adopt(conn, layer)
     else:

@@ -53,7 +53,7 @@ def ingest(
             _expect(suffix, cube.SUFFIXES, layer_id)
             return cube.load(conn, catalog, layer, path, options, data, progress)
         if layer.kind == "observations":
-            _expect(suffix, (*table.SUFFIXES, ".nc", ".nc4"), layer_id)
+            _expect(suffix, observations.SUFFIXES, layer_id)
             return observations.load(conn, catalog, layer, path, options, progress)
         if layer.kind == "records":
             raise IngestError(f"{layer_id} is made from the other layers; nothing is loaded into it")

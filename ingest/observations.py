@@ -20,11 +20,14 @@ from shikong.ingest.convert import moment
 from shikong.ingest.errors import EmptySource, IngestError, UnreadableSource
 from shikong.ingest.features import Options, Progress, file_digest
 from shikong.ingest.quality.findings import Account, Finding
-from shikong.ingest.readers import table
+from shikong.ingest.readers import excel, table
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import observations, quarantine, releases, tables
+
+_NETCDF = (".nc", ".nc4")
+SUFFIXES = (*table.SUFFIXES, ".json", *excel.SUFFIXES, *_NETCDF)
 
 _STATION = ("station", "stations", "stcd", "site_no", "gauge_id", "测站编码")
 _TIME = ("time", "tm", "datetime", "date", "时间")
@@ -36,30 +39,42 @@ _PLAUSIBLE_TIME = (pd.Timestamp("1800-01-01", tz="UTC"), pd.Timestamp("2100-01-0
 def load(
     conn: Connection[Any], catalog: Catalog, layer: Layer, path: Path, options: Options, progress: Progress
 ) -> Report:
-    """Load observations into a layer; rows that are there already stay as they are."""
+    """Load observations into a layer. What is there and alike stays, what differs is corrected, the rest is added."""
     zone = ZoneInfo(catalog.city.timezone)
-    frame = _netcdf(path, layer, options) if path.suffix.lower() in (".nc", ".nc4") else table.read_frame(path)
+    frame = _frame(path, layer, options)
     long, findings, read = _long(layer, frame, options, zone)
     if long.empty:
         raise IngestError(f"no observation in {path.name} can be stored")
     with conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
         tables.ensure(conn, layer)
-        staged = observations.stage(conn, _tuples(long, progress))
-        counts = releases.Counts(read, staged, len(findings))
+        observations.stage(conn, _tuples(long, progress))
+        counts = releases.Counts(read, read - len(findings), len(findings))
         source = releases.Source(path.name, file_digest(path), None, None, options.origin)
         release = releases.next_release(conn, layer, source, counts)
         fresh, changed = observations.publish(conn, layer, release)
         first, last, number = observations.extent(conn, layer)
-        counts = replace(counts, added=fresh, changed=changed, unchanged=staged - fresh - changed, current=number)
+        counts = replace(
+            counts, added=fresh, changed=changed, unchanged=counts.stored - fresh - changed, current=number
+        )
         releases.finish(conn, release, counts, releases.Extent(None, first, last))
         account = Account()
         account.add(findings)
         quarantine.add_findings(conn, release, ((f.source_row, f.rule, f.field, f.severity, f.value, None, None)
                                                 for f in account.findings))  # fmt: skip
-        quarantine.add_results(conn, release, account.counts, {})
+        quarantine.add_results(conn, layer, release, account.counts, {})
     return Report(layer.id, path.name, "observations", "none", "places come from the stations", counts, release, [],
                   account.findings, account.counts)  # fmt: skip
+
+
+def _frame(path: Path, layer: Layer, options: Options) -> pd.DataFrame:
+    """The rows of a source, whatever it is. Raises UnreadableSource, EmptySource, UnsafeSource."""
+    suffix = path.suffix.lower()
+    if suffix in _NETCDF:
+        return _netcdf(path, layer, options)
+    if suffix in excel.SUFFIXES:
+        return excel.read_frame(path, options.source_layer)
+    return table.read_frame(path)
 
 
 def _tuples(long: pd.DataFrame, progress: Progress) -> Iterator[observations.Observation]:
@@ -110,11 +125,15 @@ def _long(
             f"no column holds a parameter of {layer.id} ({', '.join(layer.parameters)}); "
             f"pair them with --map z=COLUMN. The source has: {', '.join(map(str, frame.columns))}"
         )
-    moments = {value: moment(value, zone) for value in frame[time].unique()}
+    # A plain number is no time: whether it is a year, seconds or a spreadsheet's days, nobody can tell.
+    moments = {value: None if isinstance(value, int | float) else moment(value, zone) for value in frame[time].unique()}
     stamps = pd.to_datetime(frame[time].map(moments), utc=True)
     origin = frame["origin"] if "origin" in frame.columns else options.origin
     base = pd.DataFrame({"station": frame[station].astype(str).str.strip(), "time": stamps, "origin": origin})
     parts, findings = [], []
+    named = frame[station].notna() & (base["station"] != "")
+    for index in np.flatnonzero(~named.to_numpy(dtype=bool)):
+        findings.append(Finding(int(index) + 1, "required", "station", None))
     good_time = (stamps >= _PLAUSIBLE_TIME[0]) & (stamps < _PLAUSIBLE_TIME[1])
     for index in np.flatnonzero(~good_time.to_numpy(dtype=bool, na_value=False)):
         findings.append(Finding(int(index) + 1, "not_a_datetime", "time", str(frame[time].iloc[index])))
@@ -124,11 +143,27 @@ def _long(
         bad = filled & ~np.isfinite(values.fillna(np.nan))
         for index in np.flatnonzero(bad.to_numpy(dtype=bool)):
             findings.append(Finding(int(index) + 1, "not_a_number", parameter, str(frame[column].iloc[index])))
-        keep = filled & ~bad & good_time
+        keep = filled & ~bad & good_time & named
         part = base[keep].assign(parameter=parameter, value=values[keep].astype(float))
         parts.append(part)
-    long = pd.concat(parts, ignore_index=True)
-    return long, findings, len(long) + len(findings)
+    long = pd.concat(parts)
+    read = len(long) + len(findings)
+    long, twice = _once(long)
+    return long, [*findings, *twice], read
+
+
+def _once(long: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Each observation once. Where a source contradicts itself nobody knows which is right: what came first stays."""
+    key = ["station", "parameter", "time"]
+    first = ~long.duplicated(key)
+    alike = long.duplicated([*key, "value", "origin"])
+    findings = [
+        Finding(int(index) + 1, "duplicate_observation", parameter, f"{station} {time.isoformat()} {value}")
+        for index, station, parameter, time, value in long.loc[
+            ~first & ~alike, ["station", "parameter", "time", "value"]
+        ].itertuples()
+    ]
+    return long[first].reset_index(drop=True), findings
 
 
 def _column(frame: pd.DataFrame, names: tuple[str, ...], chosen: str | None, what: str) -> str:

@@ -24,6 +24,7 @@ from rasterio.vrt import WarpedVRT
 from rio_cogeo.cogeo import cog_validate
 
 from shikong.ingest import crs as crs_rules
+from shikong.ingest import datum_shift
 from shikong.ingest.errors import EmptySource, UnknownCrs, UnreadableSource
 from shikong.ingest.features import Options, Progress, file_digest
 from shikong.ingest.readers.base import object_array
@@ -58,7 +59,7 @@ def load(
         undo.callback(place.unlink, missing_ok=True)
         try:
             with _opened(path, place) as source:
-                recognised = _crs(path, source, options, catalog)
+                recognised = _crs(source, options, catalog)
                 _check(path, layer, source)
                 counts = releases.Counts(source.width * source.height, source.width * source.height, 0)
                 _write(source, recognised, place, {"origin": options.origin, "layer": layer.id})
@@ -133,14 +134,11 @@ def _merge(folder: Path, target: Path) -> None:
         merge(opened, dst_path=target, dst_kwds=options, mem_limit=_MERGE_MB)
 
 
-def _crs(path: Path, source: Any, options: Options, catalog: Catalog) -> crs_rules.Recognised:
-    recognised = crs_rules.recognise(
+def _crs(source: Any, options: Options, catalog: Catalog) -> crs_rules.Recognised:
+    return crs_rules.recognise(
         source.crs.to_wkt() if source.crs else None, options.crs, object_array([None]),
         geographic_by_name=False, city=catalog.city,
     )  # fmt: skip
-    if recognised.shift is not None:
-        raise UnknownCrs(f"{path.name} is a raster on an older datum ({recognised.name}); warp it to CGCS2000 first")
-    return recognised
 
 
 def _check(path: Path, layer: Layer, source: Any) -> None:
@@ -173,13 +171,15 @@ def _write(source: Any, recognised: crs_rules.Recognised, place: Path, tags: dic
     """Write a COG through a view that names CRS and tags. What lies in degrees and upright keeps its cells."""
     storage = rasterio.crs.CRS.from_wkt(crs_rules.STORAGE.to_wkt())
     kept = recognised.crs.to_epsg() in (4326, 4490)
-    own = storage if kept else rasterio.crs.CRS.from_wkt(recognised.crs.to_wkt())
+    own, target = recognised.crs.to_wkt(), crs_rules.STORAGE.to_wkt()
+    if recognised.shift is not None:
+        own, target = datum_shift.bound(recognised.crs, recognised.shift)
     view = f"/vsimem/{uuid.uuid4().hex}.vrt"
     try:
         if kept and _upright(source):
             rasterio.shutil.copy(source, view, driver="VRT")
         else:
-            with WarpedVRT(source, src_crs=own, crs=storage, resampling=Resampling.bilinear) as warped:
+            with WarpedVRT(source, src_crs=own, crs=target, resampling=Resampling.bilinear) as warped:
                 rasterio.shutil.copy(warped, view, driver="VRT")
         with rasterio.open(view, "r+") as tagged:
             tagged.crs = storage

@@ -20,7 +20,8 @@ from shikong.ingest.features import Options, Progress
 from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, object_array
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
-from shikong.store import quarantine
+from shikong.store import locks, quarantine
+from shikong.store.errors import NoSuchRelease
 from shikong.store.quarantine import Quarantined
 
 #: The column by which rows of an exported file are known again.
@@ -39,18 +40,29 @@ def resubmit(
 ) -> Report:
     """Load the open rows that a release refused, through the same checks, beside what is there.
 
+    A load of the layer that is under way is waited for.
     mended: the rows as an exported file has them now; crs: that file's, where it does not say it; only: one row.
     What is refused again stands in quarantine under the new release.
-    Raises IngestError, and then nothing has changed.
+    Raises IngestError, NoSuchRelease, and then nothing has changed.
     """
-    with conn.transaction():
+    found = conn.execute("SELECT layer, origin, valid_from FROM shikong.release WHERE id = %s", (release,)).fetchone()
+    if found is None:
+        raise NoSuchRelease(f"there is no release {release}; see `shikong releases`")
+    layer = catalog.layer(found[0])
+    options = Options(crs=crs, origin=found[1], valid_from=found[2], mode="update", kind="correction")
+    with locks.loading(conn, layer.id), conn.transaction():
         rows = list(quarantine.rows(conn, release=release, state="open", identifier=only))
-    if not rows:
-        raise IngestError(f"no open row of release {release} is in quarantine; see `shikong quarantine list`")
-    layer = catalog.layer(rows[0].layer)
-    found = conn.execute("SELECT origin, valid_from FROM shikong.release WHERE id = %s", (release,)).fetchone()
-    assert found is not None
-    options = Options(crs=crs, origin=found[0], valid_from=found[1], mode="update", kind="correction")
+        if not rows:
+            raise IngestError(f"no open row of release {release} is in quarantine; see `shikong quarantine list`")
+        given, source = _given(rows, release, mended)
+        name = Path(f"quarantine of release {release}")
+        report = features.load(conn, catalog, layer, name, _only(source, given), options, progress)
+        quarantine.resolve(conn, sorted(given), "resubmitted", release=report.release)
+    return report
+
+
+def _given(rows: list[Quarantined], release: int, mended: FeatureSource | None) -> tuple[set[int], FeatureSource]:
+    """The numbers of the rows to load and where they are read from. Raises IngestError when the file has none."""
     source = _source(rows) if mended is None else mended
     given = {row.id for row in rows}
     if mended is not None:
@@ -59,11 +71,7 @@ def resubmit(
             raise IngestError(
                 f"no row of the file is an open one of release {release}: is the column {ID_COLUMN} there?"
             )
-    name = Path(f"quarantine of release {release}")
-    with conn.transaction():
-        report = features.load(conn, catalog, layer, name, _only(source, given), options, progress)
-        quarantine.resolve(conn, sorted(given), "resubmitted", release=report.release)
-    return report
+    return given, source
 
 
 def _source(rows: list[Quarantined]) -> FeatureSource:

@@ -21,10 +21,9 @@ from shikong.layers import catalog
 from shikong.layers.model import Layer, ParameterDecl
 from shikong.providers import covjson
 from shikong.providers.crs import CRS84
+from shikong.providers.knowledge import place_of
 from shikong.providers.options import layer_of
-from shikong.providers.plugin_errors import NothingPublished, as_provider_errors
-from shikong.store import places
-from shikong.store.database import default as default_database
+from shikong.providers.plugin_errors import NoLongerKept, NothingPublished
 
 #: Cells that one answer may have; more is a download, not a question.
 MAX_CELLS = 1_000_000
@@ -91,16 +90,12 @@ class CogProvider(BaseProvider):  # type: ignore[misc]
         west, south, east, north = catalog.default().city.bbox
         grid = {"bbox": [west, south, east, north], "width": 0, "height": 0, "resx": None, "resy": None}
         try:
-            with rasterio.open(self._place()) as raster:
+            with rasterio.open(place_of(self.layer)) as raster:
                 grid |= {"bbox": list(raster.bounds), "width": raster.width, "height": raster.height,
                          "resx": raster.res[0], "resy": raster.res[1]}  # fmt: skip
-        except NothingPublished:
+        except (NothingPublished, NoLongerKept):  # the query itself then says so
             pass
         return grid
-
-    def _place(self) -> str:
-        with as_provider_errors():
-            return str(places.current(default_database().settings.data, self.layer))
 
     def query(
         self, properties: Any = (), subsets: Any = None, bbox: Any = (), format_: str = "json", **_: Any
@@ -111,7 +106,7 @@ class CogProvider(BaseProvider):  # type: ignore[misc]
         """
         declared = chosen_parameters(self.layer, properties)
         bands = [index for index, name in enumerate(self.layer.parameters, 1) if name in declared]
-        with rasterio.open(self._place()) as raster:
+        with rasterio.open(place_of(self.layer)) as raster:
             box = box_of(bbox, subsets or {}, tuple(raster.bounds))
             window = _whole_cells(raster, box)
             cells = window.width * window.height * len(bands)

@@ -24,11 +24,10 @@ from shikong.layers.model import Layer
 from shikong.providers import covjson
 from shikong.providers.coverage import MAX_CELLS, box_of, chosen_parameters, parameter_fields
 from shikong.providers.crs import CRS84
+from shikong.providers.knowledge import place_of
 from shikong.providers.options import layer_of
-from shikong.providers.plugin_errors import NothingPublished, as_provider_errors
+from shikong.providers.plugin_errors import NoLongerKept, NothingPublished, as_provider_errors
 from shikong.providers.times import parse_period
-from shikong.store import places
-from shikong.store.database import default as default_database
 
 
 @lru_cache(maxsize=32)
@@ -39,8 +38,7 @@ def _opened(place: str) -> xr.Dataset:
 
 
 def _cube(layer: Layer) -> xr.Dataset:
-    with as_provider_errors():
-        return _opened(str(places.current(default_database().settings.data, layer)))
+    return _opened(str(place_of(layer)))
 
 
 def _in_period(cube: xr.Dataset, datetime_: str | None) -> xr.Dataset:
@@ -86,7 +84,7 @@ class ZarrProvider(BaseProvider):  # type: ignore[misc]
         grid: dict[str, Any] = {"width": 0, "height": 0, "resx": None, "resy": None}
         try:
             cube = _cube(self.layer)
-        except NothingPublished:
+        except (NothingPublished, NoLongerKept):  # the query itself then says so
             return grid
         times = covjson.instants(cube["time"].values)
         return {

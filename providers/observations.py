@@ -23,10 +23,11 @@ from shikong.layers.model import Layer
 from shikong.providers import covjson
 from shikong.providers.coverage import chosen_parameters, parameter_fields
 from shikong.providers.items import Period
+from shikong.providers.knowledge import known_at
 from shikong.providers.options import layer_of
 from shikong.providers.plugin_errors import as_provider_errors
 from shikong.providers.times import parse_period
-from shikong.store import tables
+from shikong.store import as_of, observations, tables
 from shikong.store.database import default as default_database
 
 #: A position query answers with the nearest station within this distance in metres.
@@ -155,9 +156,24 @@ class ObservationsProvider(BaseEDRProvider):  # type: ignore[misc]
     def _fetch(self, query: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         name_field = "stnm" if "stnm" in self.stations.fields else self.stations.key_field
         statement = sql.SQL(query).format(
-            table=tables.table(self.layer), series=tables.series(self.layer), stations=tables.table(self.stations),
-            key=sql.Identifier(self.stations.key_field), name=sql.Identifier(name_field),
+            **self._tables(), key=sql.Identifier(self.stations.key_field), name=sql.Identifier(name_field),
             srid=sql.Literal(tables.SRID), limit=sql.Literal(MAX_VALUES),
         )  # fmt: skip
         with as_provider_errors():
-            return default_database().thread_fetch(statement, params)
+            return default_database().thread_fetch(statement, params | {"known_at": known_at()})
+
+    def _tables(self) -> dict[str, sql.Composable]:
+        """Observations, series and stations: as they are now, or as they were known at the time that is asked for."""
+        table, series, stations = tables.table(self.layer), tables.series(self.layer), tables.table(self.stations)
+        if known_at() is None:
+            return {"table": table, "series": series, "stations": stations}
+        moment = sql.SQL("%(known_at)s")
+        known = observations.known(self.layer, as_of.release_at(self.layer, moment))
+        observed = sql.SQL("(SELECT * FROM {} AS s WHERE EXISTS (SELECT FROM {} AS o WHERE o.series = s.id))")
+        holding = sql.SQL("WHERE valid_to IS NULL OR valid_to > %(known_at)s" if self.stations.versioned else "")
+        places = as_of.known(self.stations, as_of.release_at(self.stations, moment))
+        return {
+            "table": known,
+            "series": observed.format(series, known),
+            "stations": sql.SQL("(SELECT * FROM {} AS known {})").format(places, holding),
+        }

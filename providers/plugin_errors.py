@@ -12,7 +12,7 @@ from http import HTTPStatus
 from pygeoapi.provider.base import ProviderConnectionError, ProviderGenericError, ProviderInvalidQueryError
 
 from shikong.providers.errors import QueryError
-from shikong.store.errors import DatabaseAway, NotPublished, QueryTooSlow, StoreError
+from shikong.store.errors import DatabaseAway, NotKept, NotPublished, QueryTooSlow, StoreError
 
 
 class StoreUnavailable(ProviderConnectionError):  # type: ignore[misc]
@@ -29,6 +29,13 @@ class NothingPublished(ProviderGenericError):  # type: ignore[misc]
     ogc_exception_code = "NotFound"
 
 
+class NoLongerKept(ProviderGenericError):  # type: ignore[misc]
+    """What was published then is gone."""
+
+    http_status_code = HTTPStatus.GONE
+    ogc_exception_code = "Gone"
+
+
 @contextmanager
 def as_provider_errors() -> Iterator[None]:
     """Raise our errors as pygeoapi's, so that its handlers answer with the right status and our words."""
@@ -38,6 +45,8 @@ def as_provider_errors() -> Iterator[None]:
         raise ProviderInvalidQueryError(user_msg=str(error)) from error
     except NotPublished as error:
         raise NothingPublished(user_msg=str(error)) from error
+    except NotKept as error:
+        raise NoLongerKept(user_msg=str(error)) from error
     except (DatabaseAway, QueryTooSlow) as error:
         raise StoreUnavailable(user_msg=str(error)) from error
     except StoreError as error:

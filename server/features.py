@@ -22,7 +22,7 @@ from shikong.providers import crs as crs_rules
 from shikong.providers import items
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.providers.items import Items
-from shikong.providers.times import parse_instant, parse_period
+from shikong.providers.times import parse_period
 from shikong.server import parameters
 from shikong.server.context import Context
 from shikong.server.pages import plain
@@ -50,16 +50,11 @@ def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], 
         "name": "cursor", "in": "query", "required": False, "schema": {"type": "string"},
         "description": "where the next page starts; taken from a `next` link",
     }  # fmt: skip
-    as_of = {
-        "name": "asOf", "in": "query", "required": False, "schema": {"type": "string"},
-        "description": "answer with what the service knew at this time (RFC 3339; a day means its end); "
-        "`datetime` says when things hold in the world, `asOf` when the service knew it",
-    }  # fmt: skip
     for path, operations in paths["paths"].items():
         if path.endswith("/items") and "get" in operations:
-            operations["get"]["parameters"] += [cursor, as_of]
+            operations["get"]["parameters"] += [cursor, parameters.AS_OF]
         elif "/items/" in path and "get" in operations:
-            operations["get"]["parameters"].append(as_of)
+            operations["get"]["parameters"].append(parameters.AS_OF)
     return tags, paths
 
 
@@ -103,7 +98,7 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
     period = parse_period(when, context.catalog.city.timezone) if when else None
     if period is not None and not period.instant:
         raise BadParameter("datetime", "one feature is asked for at one instant", ["2024-12-31"])
-    known_at = _known_at(context, given.get("asOf"))
+    known_at = parameters.known_at(given.get("asOf"), context.catalog.city.timezone)
     statement = items.one(layer, item, Items(1, period=period, known_at=known_at, crs=crs))
     rows = await context.database.fetch(statement.query, statement.params)
     if not rows:
@@ -143,7 +138,7 @@ def _question(context: Context, layer: Layer, request: Request) -> Items:
         offset=parameters.whole_number("offset", given.get("offset"), 0, 0, parameters.MAX_OFFSET),
         bbox=parameters.bbox(given.get("bbox"), crs_rules.parse("bbox-crs", given.get("bbox-crs"), codes)),
         period=parse_period(when, context.catalog.city.timezone) if when else None,
-        known_at=_known_at(context, given.get("asOf")),
+        known_at=parameters.known_at(given.get("asOf"), context.catalog.city.timezone),
         filters=parameters.property_filters(layer, given),
         sort=sort,
         cursor=items.decode_cursor(layer, cursor, sort) if cursor else None,
@@ -151,11 +146,6 @@ def _question(context: Context, layer: Layer, request: Request) -> Items:
         geometry=not parameters.flag("skipGeometry", given.get("skipGeometry")),
         properties=parameters.chosen_properties(layer, given.get("properties")),
     )
-
-
-def _known_at(context: Context, text: str | None) -> datetime | None:
-    """`asOf`: the time whose knowledge is asked for; a day means its end. Raises BadParameter."""
-    return None if text is None else parse_instant("asOf", text, context.catalog.city.timezone)
 
 
 def _format(request: Request) -> str:

@@ -6,19 +6,23 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 import orjson
 from pygeoapi.api import processes
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shikong.providers.errors import BadParameter
+from shikong.providers.items import Period
+from shikong.providers.times import parse_period
 from shikong.server import errors, parameters
 from shikong.server.context import Context
 from shikong.store import jobs, queue
-from shikong.store.jobs import JobEnded, JobView
+from shikong.store.jobs import JobEnded, JobView, State, Wanted
 from shikong.store.principal import Forbidden, current_principal
 
 CONFORMANCE_CLASSES = processes.CONFORMANCE_CLASSES
@@ -29,29 +33,73 @@ OPERATOR = "operator"
 #: Jobs on a page: when nothing is said, and at most.
 _LIMIT, _MAX_LIMIT = 50, 1000
 
+#: The longest duration that can be asked for, in seconds.
+_LONGEST = 2**31
+
+_STATES = list(get_args(State))
+
+
+def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    several = {"style": "form", "explode": False} if schema["type"] == "array" else {}
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema} | several
+
+
+_WHOLE = {"type": "integer", "minimum": 0}
+_LISTING = (
+    _parameter("type", "jobs of this type", {"type": "array", "items": {"type": "string", "enum": ["process"]}}),
+    _parameter("processID", "jobs of these kinds: load, refresh, take", {"type": "array", "items": {"type": "string"}}),
+    _parameter("status", "jobs in these states", {"type": "array", "items": {"type": "string", "enum": _STATES}}),
+    _parameter("datetime", "jobs created at this time or in this interval", {"type": "string"}),
+    _parameter("minDuration", "jobs that took, or have taken so far, at least so many seconds", _WHOLE),
+    _parameter("maxDuration", "jobs that took, or have taken so far, at most so many seconds", _WHOLE),
+    _parameter("limit", "jobs on a page", {"type": "integer", "minimum": 1, "maximum": _MAX_LIMIT, "default": _LIMIT}),
+    _parameter("offset", "jobs to pass over", _WHOLE),
+)
+
 
 def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], dict[str, dict[str, Any]]]:
     """pygeoapi's OpenAPI fragments without the results of jobs: what a load results in is its layer."""
     tags, paths = processes.get_oas_30(cfg, locale)
     del paths["paths"]["/jobs/{jobId}/results"]
+    paths["paths"]["/jobs"]["get"]["parameters"] = [*_LISTING]
     return tags, paths
 
 
 async def listing(context: Context, request: Request) -> Response:
     """The jobs, newest first. Raises BadParameter."""
     given = request.query_params
-    parameters.require_known(given, ("limit", "offset"))
+    parameters.require_known(given, [parameter["name"] for parameter in _LISTING])
     limit = parameters.whole_number("limit", given.get("limit"), _LIMIT, 1, _MAX_LIMIT)
     offset = parameters.whole_number("offset", given.get("offset"), 0, 0, parameters.MAX_OFFSET)
-    rows = await context.database.fetch(*jobs.listing(limit + 1, offset))
+    rows = await context.database.fetch(*jobs.listing(limit + 1, offset, _wanted(context, given)))
     base = f"{context.base_url}/jobs"
     links = _formats(base, request)
     if len(rows) > limit:
-        links.append(_page(base, "next", limit, offset + limit))
+        links.append(_page(base, "next", given, limit, offset + limit))
     if offset:
-        links.append(_page(base, "prev", limit, max(0, offset - limit)))
+        links.append(_page(base, "prev", given, limit, max(0, offset - limit)))
     document = {"jobs": [_status(context, job) for job in jobs.seen(rows[:limit])], "links": links}
     return _answer(context, request, "jobs/index.html", document, document)
+
+
+def _wanted(context: Context, given: QueryParams) -> Wanted:
+    """The filters of the standard's job list. Raises BadParameter."""
+    states = _several(given.get("status"))
+    for name, values, allowed in (("type", _several(given.get("type")), ["process"]), ("status", states, _STATES)):
+        for value in values:
+            if value not in allowed:
+                raise BadParameter(name, f"{value!r} is none", allowed)
+    when = given.get("datetime")
+    period = parse_period(when, context.catalog.city.timezone) if when else Period(None, None)
+    shortest, longest = (
+        parameters.whole_number(name, given[name], 0, 0, _LONGEST) if name in given else None
+        for name in ("minDuration", "maxDuration")
+    )
+    return Wanted(states, _several(given.get("processID")), period.start, period.end, shortest, longest)
+
+
+def _several(text: str | None) -> tuple[Any, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 async def one(context: Context, request: Request) -> Response:
@@ -89,7 +137,8 @@ def _status(context: Context, job: JobView) -> dict[str, Any]:
     base = context.base_url
     times = {"created": job.created, "started": job.started, "finished": job.finished, "updated": job.updated}
     document: dict[str, Any] = {
-        "jobID": str(job.number), "type": "process", "status": job.state, "progress": job.progress,
+        "jobID": str(job.number), "processID": job.process, "type": "process", "status": job.state,
+        "progress": job.progress,
         "message": job.message or "", "layer": job.layer, "source": job.source, "phase": job.phase,
         "rows": {"done": job.rows_done, "total": job.rows_total}, "attempts": job.attempts,
     }  # fmt: skip
@@ -117,8 +166,10 @@ def _formats(address: str, request: Request) -> list[dict[str, str]]:
     ]
 
 
-def _page(address: str, rel: str, limit: int, offset: int) -> dict[str, str]:
-    return _link(rel, "application/json", f"{address}?{urlencode({'limit': limit, 'offset': offset})}")
+def _page(address: str, rel: str, given: QueryParams, limit: int, offset: int) -> dict[str, str]:
+    """A link to another page of what is asked for."""
+    kept = {name: value for name, value in given.items() if name not in parameters.COMMON}
+    return _link(rel, "application/json", f"{address}?{urlencode(kept | {'limit': limit, 'offset': offset})}")
 
 
 def _link(rel: str, mimetype: str, href: str) -> dict[str, str]:

@@ -12,12 +12,15 @@ from pygeoapi import api as pygeoapi_core
 from pygeoapi.api import all_apis as pygeoapi_apis
 from pygeoapi.api import itemtypes
 
-from shikong.server import features, jobs
+from shikong.server import features, jobs, parameters
 
 # The package's attribute of this name is its command line, not its module.
 pygeoapi_openapi = import_module("pygeoapi.openapi")
 
 _UNUSED = ("stac", "map")
+
+#: pygeoapi's queries that can be asked as of a time; features say so themselves.
+_WITH_PAST = ("coverage", "position", "locations")
 
 
 def blocks() -> dict[str, Any]:
@@ -35,6 +38,9 @@ def install_blocks() -> None:
 def document(config: dict[str, Any]) -> dict[str, Any]:
     """The OpenAPI document for a configuration."""
     whole: dict[str, Any] = _without_outside_references(pygeoapi_openapi.get_oas_30(config))
+    for path, operations in whole["paths"].items():
+        if path.rpartition("/")[2] in _WITH_PAST or "/locations/" in path:
+            operations["get"]["parameters"].append(parameters.AS_OF)
     whole["info"]["contact"]["name"] = config["metadata"]["contact"]["name"]  # pygeoapi puts both languages there
     return whole
 

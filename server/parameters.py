@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
 from starlette.datastructures import QueryParams
 
@@ -15,6 +16,7 @@ from shikong.layers.model import Layer
 from shikong.providers.crs import Box, ServedCrs
 from shikong.providers.errors import BadParameter, UnknownParameter
 from shikong.providers.items import Sort, Value, property_names
+from shikong.providers.times import parse_instant
 from shikong.providers.values import parse_value
 
 #: Parameters that every resource knows.
@@ -24,8 +26,8 @@ ITEMS = frozenset(
     {"asOf", "bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "cursor", "sortby", "properties", "skipGeometry"}
 )
 ITEM = frozenset({"asOf", "crs", "datetime"})
-COVERAGE = frozenset({"bbox", "bbox-crs", "datetime", "properties", "subset"})
-EDR = frozenset({"coords", "datetime", "parameter-name", "crs", "z", "limit"})
+COVERAGE = frozenset({"asOf", "bbox", "bbox-crs", "datetime", "properties", "subset"})
+EDR = frozenset({"asOf", "coords", "datetime", "parameter-name", "crs", "z", "limit"})
 _RECORDS = frozenset({"bbox", "datetime", "limit", "offset", "q", "title", "kind"})
 #: By what a list of records is about.
 RECORDS = {
@@ -35,6 +37,13 @@ RECORDS = {
 
 #: Deeper than this an offset reads and throws away too much; the `next` links have no such bound.
 MAX_OFFSET = 100_000
+
+#: `asOf` as OpenAPI describes it.
+AS_OF = {
+    "name": "asOf", "in": "query", "required": False, "schema": {"type": "string"},
+    "description": "answer with what the service knew at this time (RFC 3339; a day means its end); "
+    "`datetime` says when things hold in the world, `asOf` when the service knew it",
+}  # fmt: skip
 
 _WHOLE = re.compile(r"-?\d{1,40}", re.ASCII)
 
@@ -83,6 +92,11 @@ def bbox(text: str | None, crs: ServedCrs) -> Box | None:
         order = "latitude" if crs.swapped else "longitude"
         raise BadParameter("bbox", f"{text!r} leaves the earth; this CRS wants {order} first", allowed)
     return (west, south, east, north)
+
+
+def known_at(text: str | None, timezone: str) -> datetime | None:
+    """`asOf`: the time whose knowledge is asked for; a day means its end. Raises BadParameter."""
+    return None if text is None else parse_instant("asOf", text, timezone)
 
 
 def sorting(layer: Layer, text: str | None) -> tuple[Sort, ...]:

@@ -29,6 +29,9 @@ THEMES = {
     "catalogue": {"zh": "目录", "en": "Catalogue"},
 }
 
+#: The address that links carry, from the environment.
+_URL = "${SHIKONG_URL:-http://127.0.0.1:5000}"
+
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
 
@@ -48,7 +51,7 @@ def render(catalog: Catalog) -> str:
 def _server() -> dict[str, Any]:
     return {
         "bind": {"host": "${SHIKONG_HOST:-127.0.0.1}", "port": "${SHIKONG_PORT:-5000}"},
-        "url": "${SHIKONG_URL:-http://127.0.0.1:5000}",
+        "url": _URL,
         "mimetype": "application/json; charset=UTF-8",
         "encoding": "utf-8",
         # zh without a territory: pygeoapi looks a language up in a way that Babel refuses for zh-CN.
@@ -59,7 +62,7 @@ def _server() -> dict[str, Any]:
         "pretty_print": False,
         "limits": {"default_items": DEFAULT_LIMIT, "max_items": MAX_LIMIT, "on_exceed": "error"},
         "templates": {"path": "web/templates", "static": "web/static"},
-        "map": {"url": "${SHIKONG_URL:-http://127.0.0.1:5000}", "attribution": "Shikong"},
+        "map": {"url": _URL, "attribution": "Shikong"},
         "admin": False,
     }
 
@@ -76,10 +79,10 @@ def _metadata(catalog: Catalog) -> dict[str, Any]:
             },
             "keywords_type": "theme",
             "terms_of_service": "https://www.apache.org/licenses/LICENSE-2.0",
-            "url": "${SHIKONG_URL:-http://127.0.0.1:5000}",
+            "url": _URL,
         },
         "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
-        "provider": {"name": city.publisher.model_dump(), "url": "${SHIKONG_URL:-http://127.0.0.1:5000}"},
+        "provider": {"name": city.publisher.model_dump(), "url": _URL},
         "contact": {"name": city.publisher.zh, "email": city.contact},
     }
 
@@ -132,7 +135,7 @@ def _providers(catalog: Catalog, layer: Layer) -> list[dict[str, Any]]:
         ]  # fmt: skip
     provider = "records.CatalogueProvider" if layer.lists == "layers" else "release_records.ReleasesProvider"
     return [{"type": "record", "name": f"shikong.providers.{provider}", "data": layer.id,
-             "id_field": "id", "title_field": "title"}]  # fmt: skip
+             "id_field": "id", "title_field": "title", "url": _URL}]  # fmt: skip
 
 
 def _tile_provider(layer: Layer) -> dict[str, Any]:

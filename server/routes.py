@@ -12,13 +12,16 @@ from typing import Any
 
 from pygeoapi import api as core
 from pygeoapi.api import coverages, environmental_data_retrieval, itemtypes, processes, tiles
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from shikong.layers.model import Layer
+from shikong.providers import iso19139, release_document, release_records
 from shikong.providers.errors import CollectionNotFound, NotFound
+from shikong.providers.knowledge import as_known_at
 from shikong.server import errors, features, health, lineage, openapi, parameters, process_execution
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
@@ -48,7 +51,9 @@ class Endpoints:
             if "collection_id" in request.path_params:
                 self._layer(request)
             given = [request.path_params[name] for name in names]
-            return await run(self._context, request, handler, *given, check_format=check_format)
+            moment = parameters.known_at(request.query_params.get("asOf"), self._context.catalog.city.timezone)
+            with as_known_at(moment):
+                return await run(self._context, request, handler, *given, check_format=check_format)
 
         return endpoint
 
@@ -75,9 +80,21 @@ class Endpoints:
         """One feature or record."""
         layer = self._layer(request)
         if layer.kind == "records":
+            if layer.lists == "releases" and request.query_params.get("f") == "iso19139":
+                return await self._iso19139(request)
             return await self.pygeoapi(itemtypes.get_collection_item, "collection_id", "item_id")(request)
         item = request.path_params["item_id"]
         return _response(await features.get_item(self._context, request, _with_items(layer), item))
+
+    async def _iso19139(self, request: Request) -> Response:
+        """The record of a release as an ISO 19139 document."""
+        parameters.require_known(request.query_params, ())
+        identifier = request.path_params["item_id"]
+        row = await run_in_threadpool(release_records.release, identifier)
+        if row is None:
+            raise NotFound(f"there is no release {identifier!r}")
+        record = release_document.record(row, self._context.base_url)
+        return Response(iso19139.document(record), media_type="application/xml")
 
     async def lineage(self, request: Request) -> Response:
         """Where a feature comes from."""

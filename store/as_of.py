@@ -12,16 +12,16 @@ from typing import Any, Literal
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-from shikong.store import publish, releases, tables
+from shikong.store import locks, publish, releases, tables
 from shikong.store.errors import NoSuchRelease
-from shikong.store.releases import Counts, Source
+from shikong.store.releases import Counts
 
 Change = Literal["added", "ended", "changed"]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How often a kind of change occurs between two releases."""
+    """How many rows (features, observations) differ between two releases, and how."""
 
     added: int
     ended: int
@@ -71,10 +71,15 @@ def require_release(conn: Connection[Any], layer: Layer, release: int) -> None:
 def rollback(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, Counts]:
     """Make what was known at a release the layer's state again, as a new release; nothing is forgotten.
 
-    Returns the new release and its counts. Raises NoSuchRelease. The caller holds the transaction.
+    A load that is under way is waited for. Returns the new release and its counts. Raises NoSuchRelease.
     """
-    releases.lock(conn, layer)
-    require_release(conn, layer, release)
+    with locks.loading(conn, layer.id), conn.transaction():
+        conn.execute("SET LOCAL statement_timeout = 0")
+        require_release(conn, layer, release)
+        return _restore(conn, layer, release)
+
+
+def _restore(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, Counts]:
     publish.create_staging(conn, layer)
     names = publish.staging_columns(layer)
     staged = conn.execute(
@@ -83,13 +88,7 @@ def rollback(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, Co
             names=sql.SQL(", ").join(map(sql.Identifier, names)),
         )
     ).rowcount  # fmt: skip
-    row = conn.execute(
-        "SELECT source, source_sha256, source_crs, datum_note, origin FROM shikong.release WHERE id = %s", (release,)
-    ).fetchone()
-    assert row is not None
-    name, digest, crs, note, origin = row
-    source = Source(name, digest, crs, note, origin, kind="rollback", restores=release)
-    fresh = releases.next_release(conn, layer, source, Counts(staged, staged, 0))
+    fresh = releases.next_release(conn, layer, releases.restoring(conn, release), Counts(staged, staged, 0))
     counts = publish.publish_features(conn, layer, fresh, "replace")
     counts = replace(counts, read=staged)
     releases.finish(conn, fresh, counts, releases.extent_of(conn, layer))

@@ -45,5 +45,9 @@ class NoSuchRelease(StoreError):
     """There is no such release of this layer; see `shikong releases`."""
 
 
+class NotKept(StoreError):
+    """The files of that release are not kept any more; ask for another time, or for what is known now."""
+
+
 class NotInQuarantine(StoreError):
     """There is no such open row in quarantine; see `shikong quarantine list`."""

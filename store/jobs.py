@@ -33,10 +33,11 @@ class JobEnded(StoreError):
 
 @dataclass(frozen=True)
 class JobView:
-    """One job. Times are aware; `rows_total` is None when the source cannot tell beforehand."""
+    """One job. process: load, refresh or take. Times are aware; `rows_total` is None when the source cannot tell."""
 
     number: int
     state: State
+    process: str
     layer: str
     source: str
     attempts: int
@@ -57,8 +58,23 @@ class JobView:
         return min(90, self.rows_done * 90 // self.rows_total) if self.rows_total else 0
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which jobs are asked for; what is empty or None does not matter.
+
+    since, until: when they were created, both included. shortest, longest: seconds that they took, or have until now.
+    """
+
+    states: tuple[State, ...] = ()
+    processes: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    shortest: float | None = None
+    longest: float | None = None
+
+
 _JOBS = sql.SQL("""
-    SELECT j.id, j.status::text, coalesce(j.lock, ''), coalesce(j.args ->> 'shown', ''), j.attempts,
+    SELECT j.id, j.status::text, j.task_name, coalesce(j.lock, ''), coalesce(j.args ->> 'shown', ''), j.attempts,
         coalesce(p.phase, ''), coalesce(p.rows_done, 0), p.rows_total, p.message,
         e.created, e.started, e.finished, greatest(p.updated_at, e.last)
     FROM procrastinate.procrastinate_jobs AS j
@@ -72,20 +88,35 @@ _JOBS = sql.SQL("""
             max(at) FILTER (WHERE type <> 'scheduled') AS last
         FROM procrastinate.procrastinate_events WHERE job_id = j.id
     ) AS e
-    WHERE %(job)s::bigint IS NULL OR j.id = %(job)s
+    CROSS JOIN LATERAL (SELECT extract(epoch FROM coalesce(e.finished, now()) - e.started) AS took) AS d
+    WHERE (%(job)s::bigint IS NULL OR j.id = %(job)s)
+      AND (%(statuses)s::text[] IS NULL OR j.status::text = ANY(%(statuses)s))
+      AND (%(processes)s::text[] IS NULL OR j.task_name = ANY(%(processes)s))
+      AND (%(since)s::timestamptz IS NULL OR e.created >= %(since)s)
+      AND (%(until)s::timestamptz IS NULL OR e.created <= %(until)s)
+      AND (%(shortest)s::float8 IS NULL OR d.took >= %(shortest)s)
+      AND (%(longest)s::float8 IS NULL OR d.took <= %(longest)s)
     ORDER BY j.id DESC
     LIMIT %(limit)s OFFSET %(offset)s
 """)
 
 
-def listing(limit: int, offset: int = 0) -> tuple[Query, dict[str, Any]]:
+def listing(limit: int, offset: int = 0, wanted: Wanted = Wanted()) -> tuple[Query, dict[str, Any]]:
     """The query for the newest jobs; `seen` makes views of its rows."""
-    return _JOBS, {"job": None, "limit": limit, "offset": offset}
+    return _JOBS, _params(wanted) | {"limit": limit, "offset": offset}
 
 
 def one(job: int) -> tuple[Query, dict[str, Any]]:
     """The query for one job; `the_only` makes a view of its row."""
-    return _JOBS, {"job": job, "limit": 1, "offset": 0}
+    return _JOBS, _params(Wanted()) | {"job": job, "limit": 1, "offset": 0}
+
+
+def _params(wanted: Wanted) -> dict[str, Any]:
+    statuses = [status for status, state in _STATES.items() if state in wanted.states]
+    return {
+        "job": None, "statuses": statuses or None, "processes": list(wanted.processes) or None,
+        "since": wanted.since, "until": wanted.until, "shortest": wanted.shortest, "longest": wanted.longest,
+    }  # fmt: skip
 
 
 def seen(rows: list[tuple[Any, ...]]) -> list[JobView]:

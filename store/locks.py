@@ -1,4 +1,4 @@
-"""One load of a layer at a time, whoever runs it: a worker or an operator's command.
+"""One change of a layer at a time, whoever makes it: a worker or an operator's command.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -20,9 +20,10 @@ _KEY = {"loading": sql.Literal(_LOADING)}
 
 @contextmanager
 def loading(conn: Connection[Any], layer: str) -> Iterator[None]:
-    """Hold a layer for the whole of a load; waits, however long, until a load that is under way has ended.
+    """Hold a layer for the whole of a load or a rollback; waits, however long, until one under way has ended.
 
-    The lock is the session's: when the loader dies, the database frees it.
+    The lock is the session's: when the loader dies, the database frees it. It is freed at the end of the block, so
+    the transaction that publishes lies inside, and the caller is in none.
     """
     with conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import uuid
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from psycopg import Connection
 
 from shikong.layers.model import Layer
-from shikong.store import as_of, releases
-from shikong.store.errors import NoSuchRelease, NotPublished
+from shikong.store import as_of, locks
+from shikong.store.errors import NoSuchRelease, NotKept, NotPublished
 from shikong.store.principal import current_principal
 
 _SUFFIX = {"coverage": ".tif", "cube": ".zarr"}
@@ -46,10 +47,9 @@ def publish(data: Path, layer: Layer, place: Path) -> None:
 def rollback(conn: Connection[Any], data: Path, layer: Layer, release: int) -> int:
     """Make a release's raster or cube the present one again, as a new release; returns its number.
 
-    Raises NoSuchRelease, also when the files are no longer there.
+    A load that is under way is waited for. Raises NoSuchRelease, also when the files are no longer there.
     """
-    with conn.transaction():
-        releases.lock(conn, layer)
+    with locks.loading(conn, layer.id), conn.transaction():
         as_of.require_release(conn, layer, release)
         fresh, place = conn.execute(
             _RESTORE, {"release": release, "principal": current_principal.get().name}
@@ -78,3 +78,18 @@ def current(data: Path, layer: Layer) -> Path:
     if not link.exists():
         raise NotPublished(f"nothing has been published for {layer.id} yet; load it with `shikong ingest`")
     return link.resolve()
+
+
+def known(conn: Connection[Any], data: Path, layer: Layer, moment: datetime) -> Path:
+    """The release that was the present one at a time. Raises NotPublished before the first, NotKept without files."""
+    row = conn.execute(
+        "SELECT id, place FROM shikong.release WHERE layer = %s AND published_at <= %s ORDER BY id DESC LIMIT 1",
+        (layer.id, moment),
+    ).fetchone()
+    if row is None:
+        raise NotPublished(f"nothing of {layer.id} was known at {moment.isoformat()}; its first release came later")
+    release, path = row
+    place: Path = data / path
+    if not place.exists():
+        raise NotKept(f"the files of release {release}, known at {moment.isoformat()}, are not kept any more")
+    return place

@@ -5,6 +5,10 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -24,6 +28,26 @@ ANONYMOUS = Principal("anonymous")
 #: The principal of the request being answered. Set once per request by the server; threads that
 #: answer a part of the request run in a copy of its context.
 current_principal: ContextVar[Principal] = ContextVar("current_principal", default=ANONYMOUS)
+
+
+@contextmanager
+def acting_as(principal: Principal) -> Iterator[None]:
+    """Do what follows in somebody's name."""
+    token = current_principal.set(principal)
+    try:
+        yield
+    finally:
+        current_principal.reset(token)
+
+
+def user_of_process(role: str) -> Principal:
+    """The operating system's user under whom this process runs, in a role: `operator:li`."""
+    number = os.geteuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:  # in containers a user may have no name
+        name = str(number)
+    return Principal(f"{role}:{name}", (role,))
 
 
 class Forbidden(StoreError):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from psycopg import Connection, sql
 
+from shikong.layers import rules
 from shikong.layers.model import Layer
 from shikong.layers.rules import Severity
 from shikong.store.errors import NotInQuarantine
@@ -82,17 +83,33 @@ def add_findings(conn: Connection[Any], release: int, findings: Iterable[Finding
 
 
 def add_results(
-    conn: Connection[Any], release: int, counts: Mapping[tuple[str, str, Severity], int], unchecked: Mapping[str, str]
+    conn: Connection[Any],
+    layer: Layer,
+    release: int,
+    counts: Mapping[tuple[str, str, Severity], int],
+    unchecked: Mapping[str, str],
 ) -> None:
-    """Keep how often each rule was broken, and which could not be checked."""
+    """Keep how often each rule was broken, which could not be checked, and which declared ones were not broken."""
     rows = [(release, rule, field, severity, number, None) for (rule, field, severity), number in counts.items()]
     rows += [(release, rule, "", "warning", 0, reason) for rule, reason in unchecked.items()]  # type: ignore[misc]
+    broken = {(rule, field if field != "geometry" else "") for rule, field, _ in counts}
+    kept = {(rule.rule, _field(rule), rule.severity) for rule in layer.quality}
+    rows += [
+        (release, rule, field, severity, 0, None)
+        for rule, field, severity in sorted(kept)
+        if (rule, field) not in broken and rule not in unchecked
+    ]
     with conn.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO shikong.quality_result (release_id, rule, field, severity, failed, unchecked)"
             " VALUES (%s, %s, %s, %s, %s, %s)",
             rows,
         )
+
+
+def _field(rule: Any) -> str:
+    """The field under which a rule's findings are counted."""
+    return ", ".join(rule.fields) if isinstance(rule, rules.Unique) else "".join(rule.fields_used()[:1])
 
 
 _LIST = """

@@ -123,6 +123,15 @@ def rescue(conn: Connection[Any], silent_for: float, attempts: int) -> tuple[lis
     return back, lost
 
 
+def prune(conn: Connection[Any], days: int) -> int:
+    """Forget jobs that ended so many days ago; returns how many.
+
+    Cancelled ones stay: a file that still lies in a watched folder would be taken again.
+    """
+    ended = ["succeeded", "failed", "aborted"]
+    return conn.execute(queries["delete_old_jobs"], {"statuses": ended, "queue": None, "nb_hours": days * 24}).rowcount
+
+
 _STALLED = """
     SELECT j.id, j.attempts FROM procrastinate_jobs AS j
     WHERE j.status = 'doing' AND NOT EXISTS (

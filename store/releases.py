@@ -1,7 +1,7 @@
 """The ledger of releases: what was loaded into which layer, when, by whom, from where.
 
 A release's number is the recorded clock: within a layer a later release has a larger number and a later
-`published_at`, because a load holds the layer's lock from its start to its end.
+`published_at`, because a load holds the layer's lock (store/locks.py) from its start to its end.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -62,11 +62,6 @@ class Extent:
     time_to: datetime | None = None
 
 
-def lock(conn: Connection[Any], layer: Layer) -> None:
-    """Keep other loads of this layer waiting until the caller's transaction ends."""
-    conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"shikong.layer.{layer.id}",))
-
-
 def next_release(conn: Connection[Any], layer: Layer, source: Source, counts: Counts, place: str | None = None) -> int:
     """Register a release; its counts and extent are completed by `finish`."""
     row = conn.execute(
@@ -82,6 +77,16 @@ def next_release(conn: Connection[Any], layer: Layer, source: Source, counts: Co
     ).fetchone()  # fmt: skip
     assert row is not None
     return int(row[0])
+
+
+def restoring(conn: Connection[Any], release: int) -> Source:
+    """The source of a rollback to a release: that release's own."""
+    row = conn.execute(
+        "SELECT source, source_sha256, source_crs, datum_note, origin FROM shikong.release WHERE id = %s", (release,)
+    ).fetchone()
+    assert row is not None
+    name, sha256, crs, datum_note, origin = row
+    return Source(name, sha256, crs, datum_note, origin, kind="rollback", restores=release)
 
 
 def finish(conn: Connection[Any], release: int, counts: Counts, extent: Extent) -> None:

@@ -18,12 +18,14 @@ class StoreSettings:
     database_url: libpq address of an existing database (DATABASE_URL); None means the private cluster.
     statement_timeout: seconds after which the database stops a reader's query.
     pool_size: connections that one server process may hold.
+    jobs_kept: days for which jobs that ended are listed (SHIKONG_JOBS_KEPT); then workers forget them.
     """
 
     data: Path
     database_url: str | None
     statement_timeout: float
     pool_size: int
+    jobs_kept: int = 90
 
 
 def from_env() -> StoreSettings:
@@ -33,4 +35,5 @@ def from_env() -> StoreSettings:
         database_url=os.environ.get("DATABASE_URL") or None,
         statement_timeout=float(os.environ.get("SHIKONG_STATEMENT_TIMEOUT", "30")),
         pool_size=int(os.environ.get("SHIKONG_POOL_SIZE", "16")),
+        jobs_kept=int(os.environ.get("SHIKONG_JOBS_KEPT", "90")),
     )

@@ -9,8 +9,8 @@ projecting at every tile costs more than the space. `data.<id>__block` says wher
 neighbouring rows lies, so that the first rows of a map window, in row order, are found without
 sorting all that the window holds.
 
-An observations layer has `data.<id>__series` (one row per station and parameter) and
-`data.<id>` partitioned by month.
+An observations layer has `data.<id>__series` (one row per station and parameter),
+`data.<id>` partitioned by month, and `data.<id>__history` with what was corrected or withdrawn.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -161,6 +161,20 @@ def _ensure_observations(conn: Connection[Any], layer: Layer) -> None:
             " PRIMARY KEY (series, time)) PARTITION BY RANGE (time)"
         ).format(table(layer), series(layer))
     )
+    _create(
+        conn,
+        history(layer),
+        [
+            sql.SQL("series integer NOT NULL REFERENCES {} (id)").format(series(layer)),
+            sql.SQL("time timestamptz NOT NULL"),
+            sql.SQL("value double precision NOT NULL"),
+            sql.SQL("origin text NOT NULL"),
+            sql.SQL("_release integer NOT NULL"),
+            sql.SQL("_superseded integer NOT NULL"),
+        ],
+    )
+    late = sql.Identifier(f"{layer.id}__history_time"), history(layer)
+    _index(conn, layer, "history_time", sql.SQL("CREATE INDEX {} ON {} (series, time)").format(*late))
 
 
 def ensure_month(conn: Connection[Any], layer: Layer, year: int, month: int) -> None:

@@ -33,7 +33,7 @@ from shikong.samples import city
 from shikong.store import database, migrate, tables
 from shikong.store.cluster import Cluster
 from shikong.store.database import Database
-from shikong.store.settings import StoreSettings
+from support.loads import settings_for
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -69,11 +69,6 @@ def template(cluster: Cluster) -> str:
         for layer in catalog.default():
             tables.ensure(conn, layer)
     return "shikong_template"
-
-
-def settings_for(dsn: str, data: Path) -> StoreSettings:
-    """Store settings for a test's database and data folder."""
-    return StoreSettings(data=data, database_url=dsn, statement_timeout=30, pool_size=4)
 
 
 @pytest.fixture

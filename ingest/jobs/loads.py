@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from contextvars import copy_context
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,7 @@ from shikong.store import database as databases
 from shikong.store import jobs, queue
 from shikong.store.database import Database
 from shikong.store.errors import DatabaseAway, DiskFull, StoreError
+from shikong.store.principal import Principal, acting_as, current_principal
 
 LOG = structlog.get_logger()
 
@@ -69,7 +71,7 @@ def defer(database: Database, source: Path | str, layer: str, options: Options) 
     path = Path(source)
     if not path.exists():
         raise UnreadableSource(f"{path} does not exist")
-    args = {"shown": path.name, "source": str(path.resolve()),
+    args = {"shown": path.name, "source": str(path.resolve()), "principal": asdict(current_principal.get()),
             "options": _OPTIONS.dump_python(options, mode="json")}  # fmt: skip
     with queue.session(database) as conn:
         return queue.defer(conn, Job(queue="default", task_name=LOAD, lock=layer, queueing_lock=None, task_kwargs=args))
@@ -139,8 +141,10 @@ class Loads:
             vars(periodic)["croniter"] = croniter(layer.source.schedule, datetime.now(zone))
         return app
 
-    async def load(self, context: JobContext, *, shown: str, source: str, options: dict[str, Any]) -> None:
-        """Load one file, as an operator has asked."""
+    async def load(
+        self, context: JobContext, *, shown: str, source: str, options: dict[str, Any], principal: Any = None
+    ) -> None:
+        """Load one file, as an operator has asked, and in the operator's name."""
         layer = _layer(context)
 
         def work(database: Database, progress: Progress) -> str:
@@ -222,7 +226,9 @@ class Loads:
     async def _settled(self, context: JobContext, job: int, work: Work) -> None:
         database, stop = Database(self._store.settings), threading.Event()
         loop = asyncio.get_running_loop()
-        load = loop.run_in_executor(None, self._begun, job, work, database, _Track(self._store, job, stop))
+        load = loop.run_in_executor(
+            None, copy_context().run, self._begun, context, work, database, _Track(self._store, job, stop)
+        )
         try:
             await asyncio.wait({load})
         except asyncio.CancelledError:
@@ -244,8 +250,8 @@ class Loads:
             await asyncio.to_thread(jobs.note, self._store, job, "stopped", 0, None, told(error, place))
         raise error
 
-    def _begun(self, job: int, work: Work, database: Database, track: _Track) -> tuple[int, int | None, str]:
-        jobs.note(self._store, job, "waiting")
+    def _begun(self, context: JobContext, work: Work, database: Database, track: _Track) -> tuple[int, int | None, str]:
+        jobs.note(self._store, _number(context), "waiting")
         rows: tuple[int, int | None] = (0, None)
 
         def progress(done: int, total: int | None) -> None:
@@ -253,7 +259,8 @@ class Loads:
             rows = (done, total)
             track(done, total)
 
-        message = work(database, progress)
+        with acting_as(_principal(context)):
+            message = work(database, progress)
         return (*rows, message)
 
 
@@ -295,6 +302,12 @@ def _summary(report: Report) -> str:
         f"release {report.release}: {counts.stored:,} rows stored, {counts.quarantined:,} quarantined,"
         f" {counts.added:,} added, {counts.changed:,} changed, {counts.ended:,} ended"
     )
+
+
+def _principal(context: JobContext) -> Principal:
+    """Who has queued a job; what comes by itself, on schedule or into a folder, is loaded in the worker's name."""
+    told: Any = context.job.task_kwargs.get("principal")
+    return current_principal.get() if told is None else Principal(told["name"], tuple(told["roles"]))
 
 
 def _layer(context: JobContext) -> str:

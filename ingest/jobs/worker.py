@@ -67,6 +67,8 @@ async def _run(store: Database, catalog: Catalog, timing: Timing, once: bool) ->
         )  # fmt: skip
         rounds = None if once else _Rounds(store, timing, watch, worker, loads)
         try:
+            if once:
+                await asyncio.to_thread(prune, store)
             await _until_stopped(app, worker, gone, rounds, stop)
             if once:
                 return
@@ -99,6 +101,10 @@ async def _until_stopped(
                 raise ended
 
 
+#: Seconds between two looks for jobs that are old.
+_PRUNE_EVERY = 3600.0
+
+
 @dataclass
 class _Rounds:
     """What a worker does every few seconds."""
@@ -109,6 +115,7 @@ class _Rounds:
     worker: Worker
     loads: Loads
     _adrift: set[int] = field(default_factory=set)
+    _pruned: float = -_PRUNE_EVERY
 
     async def go(self) -> None:
         """Look around until cancelled. Raises DatabaseAway."""
@@ -119,6 +126,9 @@ class _Rounds:
     def _once(self) -> None:
         self._look_for_adrift()
         rescue(self.store, self.timing.silent_for)
+        if time.monotonic() - self._pruned >= _PRUNE_EVERY:
+            prune(self.store)
+            self._pruned = time.monotonic()
         try:
             deliveries = self.watch.look(time.monotonic())
         except OSError as error:  # a network share that is away, or closed to us
@@ -154,6 +164,14 @@ def rescue(store: Database, silent_for: float) -> None:
         message = f"the worker died {ATTEMPTS} times while it ran this; the source may be at fault"
         jobs.note(store, job, "stopped", message=message)
         LOG.error("job_given_up", job=job)
+
+
+def prune(store: Database) -> None:
+    """Forget jobs that ended longer ago than the store's settings keep them. Releases and reports stay."""
+    with queue.session(store) as conn:
+        number = queue.prune(conn, store.settings.jobs_kept)
+    if number:
+        LOG.info("jobs_forgotten", number=number)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
+from owslib.etree import etree
+from owslib.iso import MD_Metadata
 from rasterio.io import MemoryFile
 
 BBOX = "115.9,36.4,116.0,36.5"
@@ -113,3 +115,25 @@ def test_records_tell_every_layer_with_its_release(client: Any) -> None:
     found = client.get("/collections/layers/items", f="json", q="水文").json["features"]
     assert {feature["id"] for feature in found} == {"hydro_observations", "hydro_stations"}
     assert client.get("/collections/layers/items/parcels", f="json").json["properties"]["kind"] == "features"
+
+
+def test_a_release_is_a_record_and_an_iso_document(client: Any) -> None:
+    page = client.get("/collections/releases/items", f="json", layer="parcels").json
+    record = page["features"][0]
+    assert record["properties"]["contacts"][0]["roles"] == ["custodian"]
+    links = {link["rel"]: link["href"] for link in record["links"]}
+    known = client.link(links["http://www.opengis.net/def/rel/ogc/1.0/data"])
+    assert known.status == 200
+    assert known.json["features"]
+    iso = client.link(links["alternate"])
+    assert iso.headers["content-type"] == "application/xml"
+    found = MD_Metadata(etree.fromstring(iso.content))
+    assert found.identifier == f"shikong-release-{record['id']}"
+    alone = client.get(f"/collections/releases/items/{record['id']}", f="json").json
+    assert alone["properties"] == record["properties"]
+    assert {link["href"] for link in record["links"]} <= {link["href"] for link in alone["links"]}
+    for identifier in ("999999", "x"):
+        missing = client.get(f"/collections/releases/items/{identifier}", f="iso19139")
+        assert (missing.status, missing.json["code"]) == (404, "NotFound")
+    assert client.get("/collections/parcels/items/x", f="iso19139").status == 400
+    assert client.get(f"/collections/releases/items/{record['id']}", f="html").status == 200

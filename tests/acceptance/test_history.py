@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import psycopg
 import pytest
+import rasterio
+from rasterio.transform import from_origin
 
 FIRST = "stcd,stnm,lon,lat\nA1,一站,115.9,36.4\nA2,二站,115.91,36.4\nA3,,115.92,36.4\n"
 SECOND = "stcd,stnm,lon,lat\nA1,改名站,115.9,36.4\nA4,四站,115.93,36.4\n"
@@ -73,8 +76,10 @@ def test_two_deliveries_are_told_apart_and_the_first_comes_back(
     assert client.get(f"{items}/A2", params={"f": "json"}).status_code == 404
 
     assert first["properties"]["counts"]["quarantined"] == 1
-    assert [(q["rule"], q["field"], q["failed"]) for q in first["properties"]["quality"]] == [("required", "stnm", 1)]
-    assert first["properties"]["lineage"]["source"] == "first.csv"
+    assert [(q["rule"], q["field"], q["failed"], q["pass"]) for q in first["properties"]["quality"]] == [
+        ("required", "stnm", 1, False), ("compare", "wrz", 0, True),
+    ]  # fmt: skip
+    assert first["properties"]["lineage"]["sources"][0]["description"] == "first.csv"
 
     known = client.get(f"{items}/A1/lineage").json()["versions"]
     assert [(v["state"], v["source"]["name"], v["source"]["row"]) for v in known] == [
@@ -105,3 +110,47 @@ def test_a_wrong_as_of_is_refused_by_name(client: Any, text: str) -> None:
     answer = client.get("/collections/districts/items", f="json", asOf=text)
     assert answer.status == 400
     assert answer.json["parameter"] == "asOf"
+
+
+def test_what_was_observed_and_measured_is_told_as_of_then(
+    city: tuple[httpx.Client, Callable[..., str]], tmp_path: Path
+) -> None:
+    client, shikong = city
+    (tmp_path / "stations.csv").write_text(FIRST.splitlines()[0] + "\n" + FIRST.splitlines()[1], encoding="utf-8")
+    shikong("ingest", "stations.csv", "--layer", "hydro_stations")
+    for number in (1, 2):
+        (tmp_path / "o.csv").write_text(f"stcd,time,z\nA1,2026-07-01T08:00,{number}\n", encoding="utf-8")
+        shikong("ingest", "o.csv", "--layer", "hydro_observations")
+        _flat(tmp_path / "e.tif", number)
+        shikong("ingest", "e.tif", "--layer", "elevation")
+    releases = client.get("/collections/releases/items", params={"f": "json"}).json()["features"]
+    created = {}
+    for record in reversed(releases):
+        created.setdefault(record["properties"]["layer"], record["properties"]["created"])
+    place, there = "/collections/hydro_observations/position", {"f": "json", "coords": "POINT(115.9 36.4)"}
+    stage = client.get(place, params=there | {"asOf": created["hydro_observations"]})
+    assert stage.json()["ranges"]["z"]["values"] == [1.0]
+    assert client.get(place, params=there).json()["ranges"]["z"]["values"] == [2.0]
+    station = "/collections/hydro_observations/locations/A1"
+    assert client.get(station, params={"f": "json", "asOf": created["hydro_observations"]}).json() == stage.json()
+    before = client.get("/collections/hydro_observations/locations", params={"f": "json", "asOf": "2020-01-01"})
+    assert before.json()["features"] == []
+    grid = "/collections/elevation/coverage"
+    known = client.get(grid, params={"f": "json", "asOf": created["elevation"]}).json()
+    assert set(known["ranges"]["elevation"]["values"]) == {1.0}
+    assert set(client.get(grid, params={"f": "json"}).json()["ranges"]["elevation"]["values"]) == {2.0}
+    unknown = client.get(grid, params={"f": "json", "asOf": "2020-01-01"})
+    assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
+    assert "its first release came later" in unknown.json()["detail"]
+    assert client.get(grid, params={"f": "json", "asOf": "gestern"}).json()["parameter"] == "asOf"
+    paths = client.get("/openapi", params={"f": "json"}).json()["paths"]
+    for path in (grid, place, "/collections/hydro_observations/locations"):
+        assert "asOf" in {parameter.get("name") for parameter in paths[path]["get"]["parameters"]}
+
+
+def _flat(path: Path, height: float) -> None:
+    with rasterio.open(
+        path, "w", driver="GTiff", width=4, height=3, count=1, dtype="float32", crs="EPSG:4490",
+        transform=from_origin(116, 36.5, 0.01, 0.01),
+    ) as target:  # fmt: skip
+        target.write(np.full((1, 3, 4), height, dtype="float32"))

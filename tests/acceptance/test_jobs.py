@@ -6,8 +6,9 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,73 @@ def test_jobs_are_paged(asking: Any, store: Database, tmp_path: Path) -> None:
     assert len(seen) == len(set(seen)) == int(numbers[-1]), "every job once: their numbers have no gaps here"
 
 
+@pytest.fixture(scope="module")
+def many(store: Database, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """Sixty jobs of random kinds, states, times and durations."""
+    chance = random.Random(371500)
+    path = deliver(tmp_path_factory.mktemp("many") / "many.gpkg")
+    with psycopg.connect(str(store.settings.database_url), options="-c search_path=procrastinate") as conn:
+        conn.execute("DELETE FROM procrastinate_jobs")
+        for _ in range(60):
+            number = loads.defer(store, path, "districts", Options())
+            created = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=chance.randrange(500))
+            started = created + timedelta(minutes=1)
+            status, event = chance.choice(
+                [("todo", None), ("succeeded", "succeeded"), ("failed", "failed"), ("cancelled", "cancelled")]
+            )
+            conn.execute(
+                "UPDATE procrastinate_jobs SET status = %s, task_name = %s WHERE id = %s",
+                (status, chance.choice(["load", "take", "refresh"]), number),
+            )
+            conn.execute("DELETE FROM procrastinate_events WHERE job_id = %s", (number,))
+            events = [("deferred", created)]
+            if event in ("succeeded", "failed"):
+                events += [("started", started), (event, started + timedelta(seconds=chance.randrange(100)))]
+            elif event is not None:
+                events.append((event, started))
+            for kind, moment in events:
+                conn.execute(
+                    "INSERT INTO procrastinate_events (job_id, type, at) VALUES (%s, %s, %s)", (number, kind, moment)
+                )
+    return store
+
+
+def _took(job: dict[str, Any]) -> float:
+    if "started" not in job:
+        return float("nan")
+    return (datetime.fromisoformat(job["finished"]) - datetime.fromisoformat(job["started"])).total_seconds()
+
+
+@pytest.mark.parametrize(("asked", "fits"), [
+    ({}, lambda job: True), ({"type": "process"}, lambda job: True),
+    ({"status": "failed"}, lambda job: job["status"] == "failed"),
+    ({"status": "successful,dismissed"}, lambda job: job["status"] in ("successful", "dismissed")),
+    ({"processID": "take"}, lambda job: job["processID"] == "take"),
+    ({"processID": "take,load", "status": "accepted"},
+     lambda job: job["processID"] != "refresh" and job["status"] == "accepted"),
+    ({"processID": "what-is-here"}, lambda job: False),
+    ({"datetime": "2026-01-05T00:00:00Z/2026-01-09T12:00:00Z"},
+     lambda job: "2026-01-05T00" <= job["created"] <= "2026-01-09T12:00:00+00:00"),
+    ({"datetime": "../2026-01-09T12:00:00Z"}, lambda job: job["created"] <= "2026-01-09T12:00:00+00:00"),
+    ({"minDuration": "50"}, lambda job: _took(job) >= 50), ({"maxDuration": "50"}, lambda job: _took(job) <= 50),
+    ({"minDuration": "20", "maxDuration": "70", "status": "failed"},
+     lambda job: 20 <= _took(job) <= 70 and job["status"] == "failed"),
+])  # fmt: skip
+def test_jobs_are_filtered_as_the_standard_says(asking: Any, many: Database, asked: Any, fits: Any) -> None:
+    every = asking.get("/jobs", f="json", limit=1000).json["jobs"]
+    expected = [job["jobID"] for job in every if fits(job)]
+    assert len(every) == 60
+    assert len(expected) in (0, 60) or 1 < len(expected) < 60, "the filter has nothing to tell apart"
+    answer, seen = asking.get("/jobs", f="json", limit=7, **asked).json, []
+    while True:
+        seen += [job["jobID"] for job in answer["jobs"]]
+        onward = [link["href"] for link in answer["links"] if link["rel"] == "next"]
+        if not onward:
+            break
+        answer = asking.link(onward[0] + "&f=json").json
+    assert seen == expected
+
+
 @pytest.mark.parametrize(("language", "word"), [("zh-CN", "来源"), ("en-US", "Source")])
 def test_pages_show_jobs(asking: Any, store: Database, tmp_path: Path, language: str, word: str) -> None:
     number = loads.defer(store, deliver(tmp_path / "d.gpkg"), "districts", Options())
@@ -128,7 +196,9 @@ def test_pages_show_jobs(asking: Any, store: Database, tmp_path: Path, language:
 
 @pytest.mark.parametrize(("path", "status", "word"), [
     ("/jobs/999", 404, "there is no job 999"), ("/jobs/abc", 400, "whole number"), ("/jobs?limit=0", 400, "1 to 1000"),
-    ("/jobs?state=failed", 400, "no parameter"),
+    ("/jobs?state=failed", 400, "no parameter"), ("/jobs?status=failed,broken", 400, "status: 'broken'"),
+    ("/jobs?type=wps", 400, "type: 'wps'"), ("/jobs?minDuration=-1", 400, "minDuration"),
+    ("/jobs?datetime=gestern", 400, "datetime"),
 ])  # fmt: skip
 def test_what_does_not_exist_is_told(client: Any, path: str, status: int, word: str) -> None:
     answer = client.link(client.url + path)

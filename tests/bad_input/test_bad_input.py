@@ -19,11 +19,10 @@ import xarray as xr
 from rasterio.transform import from_origin
 
 from shikong.ingest.errors import IngestError
-from shikong.ingest.features import Options
-from shikong.ingest.job import ingest
 from shikong.layers import catalog
 from shikong.store import places
 from shikong.store.database import Database
+from support.loads import load
 
 
 def _cases() -> Any:
@@ -38,10 +37,6 @@ def _cases() -> Any:
 
 
 CASES = _cases()
-
-
-def _load(store: Database, path: Path, layer: str, **options: Any) -> Any:
-    return ingest(store, catalog.default(), path, layer, Options(**options), lambda done, total: None)
 
 
 def _good(folder: Path, layer: str) -> Path:
@@ -84,17 +79,17 @@ def _published(store: Database, layer: str) -> str:
 def test_bad_input(empty_store: Database, tmp_path: Path, case: Any) -> None:
     (tmp_path / "good").mkdir()
     (tmp_path / "bad").mkdir()
-    _load(empty_store, _good(tmp_path / "good", case.layer), case.layer)
+    load(empty_store, _good(tmp_path / "good", case.layer), case.layer)
     before = _published(empty_store, case.layer)
     path = case.make(tmp_path / "bad")
     if case.error is not None:
         with pytest.raises(IngestError) as caught:
-            _load(empty_store, path, case.layer, **case.options)
+            load(empty_store, path, case.layer, **case.options)
         assert isinstance(caught.value, case.error)
         assert case.words in str(caught.value)
         assert _published(empty_store, case.layer) == before
         return
-    report = _load(empty_store, path, case.layer, mode="update", **case.options)
+    report = load(empty_store, path, case.layer, mode="update", **case.options)
     assert [(rejection.source_row, rejection.rule) for rejection in report.findings] == list(case.quarantined)
     with empty_store.thread_session() as conn:
         rows = conn.execute(
@@ -116,7 +111,7 @@ def test_a_rotated_raster_is_turned_upright(empty_store: Database, tmp_path: Pat
                "crs": "EPSG:4490", "transform": turned}  # fmt: skip
     with rasterio.open(tmp_path / "d.tif", "w", **profile) as target:
         target.write(values, 1)
-    _load(empty_store, tmp_path / "d.tif", "elevation")
+    load(empty_store, tmp_path / "d.tif", "elevation")
     place = places.current(empty_store.settings.data, catalog.default().layer("elevation"))
     with rasterio.open(place) as stored:
         assert stored.transform.b == stored.transform.d == 0

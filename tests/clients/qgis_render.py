@@ -9,14 +9,11 @@ import json
 import sys
 
 from qgis.core import (
-    QgsApplication,
     QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsFillSymbol,
     QgsLineSymbol,
-    QgsMapRendererParallelJob,
-    QgsMapSettings,
     QgsMarkerSymbol,
     QgsPalLayerSettings,
     QgsProject,
@@ -27,8 +24,8 @@ from qgis.core import (
     QgsVectorLayer,
     QgsVectorLayerSimpleLabeling,
 )
-from qgis.PyQt.QtCore import QSize
-from qgis.PyQt.QtGui import QColor, QFont
+from qgis.PyQt.QtGui import QFont
+from qgis_draw import draw, running_qgis
 
 LAND = {
     "01": "#F5F8DC", "02": "#BFE9AA", "03": "#68B167", "05": "#FF0000", "06": "#BB9674", "07": "#FFFF2D",
@@ -70,23 +67,7 @@ def style(layers):
     label(layers["hydro_stations"], "stnm", 8)
 
 
-def render(layers, area, picture):
-    settings = QgsMapSettings()
-    settings.setLayers([layers[name] for name in ("hydro_stations", "districts", "rivers", "parcels")])
-    settings.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:4548"))
-    settings.setBackgroundColor(QColor("#fbfaf5"))
-    settings.setOutputSize(QSize(1200, 900))
-    settings.setExtent(area)
-    job = QgsMapRendererParallelJob(settings)
-    job.start()
-    job.waitForFinished()
-    job.renderedImage().save(picture)
-
-
 def main(url, picture):
-    QgsApplication.setPrefixPath("/usr", True)
-    application = QgsApplication([], False)
-    application.initQgis()
     found = {}
     layers = {}
     titles = {"districts": "行政区", "parcels": "地类图斑", "rivers": "河流", "hydro_stations": "水文测站"}
@@ -109,10 +90,11 @@ def main(url, picture):
     )
     area = transform.transformBoundingBox(QgsRectangle(west, south, east, north))
     area.scale(1.1)
-    render(layers, area, picture)
+    shown = [layers[name] for name in ("hydro_stations", "districts", "rivers", "parcels")]
+    draw(shown, area, picture, crs="EPSG:4548", background="#fbfaf5", size=(1200, 900))
     print(json.dumps(found, ensure_ascii=False))
     sys.stdout.flush()
-    application.exitQgis()
 
 
-main(sys.argv[1], sys.argv[2])
+with running_qgis():
+    main(sys.argv[1], sys.argv[2])

@@ -8,45 +8,22 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import sys
 
-from qgis.core import (
-    QgsApplication,
-    QgsCoordinateReferenceSystem,
-    QgsFillSymbol,
-    QgsMapRendererParallelJob,
-    QgsMapSettings,
-    QgsSingleSymbolRenderer,
-    QgsVectorLayer,
-)
-from qgis.PyQt.QtCore import QSize
-from qgis.PyQt.QtGui import QColor
+from qgis.core import QgsFillSymbol, QgsSingleSymbolRenderer, QgsVectorLayer
+from qgis_draw import draw, running_qgis
 
 
-def main(file, picture):
-    QgsApplication.setPrefixPath("/usr", True)
-    application = QgsApplication([], False)
-    application.initQgis()
+def report(file, picture):
     layer = QgsVectorLayer(f"{file}|layername=findings_areas", "findings", "ogr")
     if not layer.isValid():
         raise SystemExit(f"QGIS cannot open {file}: {layer.error().message()}")
     rows = [{name: feature[name] for name in ("rule", "severity", "key")} for feature in layer.getFeatures()]
-    found = {"crs": layer.crs().authid(), "rows": [{k: str(v) for k, v in row.items()} for row in rows]}
     layer.setRenderer(QgsSingleSymbolRenderer(QgsFillSymbol.createSimple({"color": "#dc3228"})))
-    settings = QgsMapSettings()
-    settings.setLayers([layer])
-    settings.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:4490"))
-    settings.setBackgroundColor(QColor("#ffffff"))
-    settings.setOutputSize(QSize(600, 450))
     area = layer.extent()
     area.scale(1.3)
-    settings.setExtent(area)
-    job = QgsMapRendererParallelJob(settings)
-    job.start()
-    job.waitForFinished()
-    job.renderedImage().save(picture)
-    print(json.dumps(found, ensure_ascii=False))
+    draw([layer], area, picture, crs="EPSG:4490", background="#ffffff", size=(600, 450))
+    return {"crs": layer.crs().authid(), "rows": [{k: str(v) for k, v in row.items()} for row in rows]}
+
+
+with running_qgis():
+    print(json.dumps(report(sys.argv[1], sys.argv[2]), ensure_ascii=False))
     sys.stdout.flush()
-    del job, settings, layer  # before QGIS takes down what they refer to
-    application.exitQgis()
-
-
-main(sys.argv[1], sys.argv[2])

@@ -15,8 +15,6 @@ import pytest
 import shapely
 
 from shikong.ingest import export
-from shikong.ingest.features import Options
-from shikong.ingest.job import ingest
 from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.layers.model import Layer
@@ -25,6 +23,7 @@ from shikong.providers.items import Items, Period
 from shikong.store import as_of
 from shikong.store.database import Database
 from shikong.store.errors import NoSuchRelease, OlderThanKnown
+from support.loads import load
 
 PARCELS = catalog.default().layer("parcels")
 STATIONS = catalog.default().layer("hydro_stations")
@@ -52,7 +51,7 @@ def _stations(folder: Path, state: State) -> Path:
 
 
 def _load(store: Database, layer: Layer, path: Path, **options: Any) -> Report:
-    return ingest(store, catalog.default(), path, layer.id, Options(**options), lambda done, total: None)
+    return load(store, path, layer.id, **options)
 
 
 def _ask(store: Database, layer: Layer, name: str, **question: Any) -> State:
@@ -105,7 +104,7 @@ def test_a_rollback_brings_back_what_was_known_and_forgets_nothing(empty_store: 
         states.append({key: chance.choice("甲乙丙") for key in chance.sample(KEYS, 6)})
         numbers.append(_load(empty_store, STATIONS, _stations(tmp_path, states[-1])).release)
     moments = [_published(empty_store, number) for number in numbers]
-    with empty_store.thread_session() as conn, conn.transaction():
+    with empty_store.thread_session() as conn:
         release, counts = as_of.rollback(conn, STATIONS, numbers[1])
     assert _ask(empty_store, STATIONS, "stnm") == states[1]
     assert [_ask(empty_store, STATIONS, "stnm", known_at=moment) for moment in moments] == states
@@ -121,12 +120,12 @@ def test_a_rollback_brings_back_what_was_known_and_forgets_nothing(empty_store: 
 def test_a_versioned_layer_rolls_back_with_all_its_versions(empty_store: Database, tmp_path: Path) -> None:
     first = _load(empty_store, PARCELS, _parcels(tmp_path, {"K1": "0101", "K2": "0101"}), valid_from=START)
     second = _load(empty_store, PARCELS, _parcels(tmp_path, {"K1": "0601", "K2": "0101"}), valid_from=START + DAY * 9)
-    with empty_store.thread_session() as conn, conn.transaction():
+    with empty_store.thread_session() as conn:
         as_of.rollback(conn, PARCELS, first.release)
     assert _ask(empty_store, PARCELS, "dlbm") == {"K1": "0101", "K2": "0101"}
     later = START + DAY * 10
     assert _ask(empty_store, PARCELS, "dlbm", period=Period(later, later))["K1"] == "0101"
-    with empty_store.thread_session() as conn, conn.transaction():
+    with empty_store.thread_session() as conn:
         as_of.rollback(conn, PARCELS, second.release)
     early = START + DAY
     assert _ask(empty_store, PARCELS, "dlbm", period=Period(later, later))["K1"] == "0601"
@@ -154,9 +153,9 @@ def test_differences_are_those_of_two_dictionaries(empty_store: Database, tmp_pa
 def test_an_unknown_release_is_refused(empty_store: Database, tmp_path: Path) -> None:
     one = _load(empty_store, STATIONS, _stations(tmp_path, {"K1": "甲"})).release
     with empty_store.thread_session() as conn:
-        with pytest.raises(NoSuchRelease, match="no release 9999"), conn.transaction():
+        with pytest.raises(NoSuchRelease, match="no release 9999"):
             as_of.rollback(conn, STATIONS, 9999)
-        with pytest.raises(NoSuchRelease, match="is one of hydro_stations"), conn.transaction():
+        with pytest.raises(NoSuchRelease, match="is one of hydro_stations"):
             as_of.rollback(conn, PARCELS, one)
     assert _ask(empty_store, STATIONS, "stnm") == {"K1": "甲"}
 

@@ -22,17 +22,10 @@ from rasterio.transform import from_origin
 from rio_cogeo.cogeo import cog_validate
 
 from shikong.ingest.errors import EmptySource, IngestError, UnknownCrs, UnreadableSource, WrongGeometry
-from shikong.ingest.features import Options
-from shikong.ingest.job import ingest
-from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.store import places
 from shikong.store.database import Database
-
-
-def load(store: Database, path: Path, layer: str, **options: Any) -> Report:
-    """Run one ingest."""
-    return ingest(store, catalog.default(), path, layer, Options(**options), lambda done, total: None)
+from support.loads import load
 
 
 def query(store: Database, text: str) -> list[tuple[Any, ...]]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,9 +16,11 @@ from psycopg import sql
 
 from shikong.layers import catalog
 from shikong.layers.model import FieldDecl, Layer, Text
-from shikong.store import as_of, migrate, tables
+from shikong.store import as_of, migrate, observations, tables
 from shikong.store.cluster import Cluster
+from shikong.store.database import Database
 from shikong.store.errors import SchemaConflict, StoreError
+from support.loads import load, settings_for
 
 TITLE = Text(zh="新", en="New")
 FEATURES = [layer for layer in catalog.default() if layer.kind == "features"]
@@ -253,3 +257,68 @@ def test_a_database_with_data_is_brought_from_the_first_step_to_the_last(
         )
         assert not keys.fetchall(), "a foreign key makes each loaded row look its release up"
     assert found == [(7, "range", "wrz", "-1"), (7, "required", "stnm", None)]
+
+
+_BEFORE_OBSERVATION_HISTORY = """
+    CREATE TABLE data.hydro_observations__series (
+        id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, station text NOT NULL, parameter text NOT NULL,
+        UNIQUE (station, parameter)
+    );
+    CREATE TABLE data.hydro_observations (
+        series integer NOT NULL REFERENCES data.hydro_observations__series (id), time timestamptz NOT NULL,
+        value double precision NOT NULL, origin text NOT NULL, _release integer NOT NULL, PRIMARY KEY (series, time)
+    ) PARTITION BY RANGE (time);
+    CREATE TABLE data.hydro_observations__202601 PARTITION OF data.hydro_observations
+    FOR VALUES FROM ('2026-01-01T00:00:00Z') TO ('2026-02-01T00:00:00Z');
+    INSERT INTO shikong.release (
+        layer, source, origin, principal, rows_read, rows_stored, rows_quarantined, added, changed, ended, unchanged
+    ) VALUES ('hydro_observations', 'x', 'delivered', 'x', 1, 1, 0, 1, 0, 0, 0);
+    INSERT INTO data.hydro_observations__series (station, parameter) VALUES ('S1', 'z');
+    INSERT INTO data.hydro_observations VALUES (1, '2026-01-05T00:00:00Z', 31.5, 'delivered', 1);
+"""
+
+
+def test_observations_of_before_have_a_history_from_now_on(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = migrate.steps()
+    monkeypatch.setattr(migrate, "steps", lambda: every[:4])
+    migrate.migrate(dsn)
+    with psycopg.connect(dsn) as conn:
+        conn.execute(_BEFORE_OBSERVATION_HISTORY)
+    monkeypatch.undo()
+    migrate.migrate(dsn)
+    with psycopg.connect(dsn) as conn:  # before any load has made tables
+        known = observations.known(OBSERVATIONS, sql.Literal(1))
+        assert conn.execute(sql.SQL("SELECT value FROM {} AS k").format(known)).fetchall() == [(31.5,)]
+    path = tmp_path / "corrected.csv"
+    path.write_text("stcd,time,z\nS1,2026-01-05T00:00:00Z,31.6\n", encoding="utf-8")
+    store = Database(settings_for(dsn, tmp_path / "data"))
+    report = load(store, path, "hydro_observations")
+    store.close_threads()
+    assert report.counts.changed == 1
+    with psycopg.connect(dsn) as conn:
+        assert conn.execute(sql.SQL("SELECT value FROM {} AS k").format(known)).fetchall() == [(31.5,)]
+        assert conn.execute("SELECT value FROM data.hydro_observations").fetchall() == [(31.6,)]
+
+
+def test_a_new_layers_history_is_that_of_the_step(shaped: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = migrate.steps()
+    monkeypatch.setattr(migrate, "steps", lambda: every[:4])
+    migrate.migrate(dsn)
+    with psycopg.connect(dsn) as conn:
+        conn.execute(_BEFORE_OBSERVATION_HISTORY)
+    monkeypatch.undo()
+    migrate.migrate(dsn)
+    assert _shape(dsn) == _shape(shaped)
+
+
+def _shape(dsn: str) -> list[Any]:
+    """Columns, constraints and indexes of the history of observations."""
+    with psycopg.connect(dsn) as conn:
+        rows = conn.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE conrelid = 'data.hydro_observations__history'::regclass"
+            " UNION ALL SELECT indexdef FROM pg_indexes WHERE tablename = 'hydro_observations__history' ORDER BY 1"
+        ).fetchall()
+    return [_columns(dsn, "hydro_observations__history"), rows]

@@ -31,6 +31,7 @@ from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import ellipsoid, quarantine
 from shikong.store.database import Database
+from support.loads import load
 
 TITLE = {"zh": "某", "en": "Some"}
 
@@ -57,7 +58,7 @@ def _frame(shapes: list[Any], **columns: Any) -> gpd.GeoDataFrame:
 def _load(store: Database, layer: Layer, frame: gpd.GeoDataFrame, folder: Path, **options: Any) -> Report:
     path = folder / "delivery.gpkg"
     frame.to_file(path)
-    return ingest(store, _city(layer), path, layer.id, Options(**options), lambda done, total: None)
+    return load(store, path, layer.id, _city(layer), **options)
 
 
 def _found(report: Report) -> list[tuple[int | None, str, str]]:

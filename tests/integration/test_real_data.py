@@ -13,17 +13,10 @@ import pytest
 import rasterio
 
 from shikong.ingest.errors import IngestError, UnknownCrs, UnreadableSource
-from shikong.ingest.features import Options
-from shikong.ingest.job import ingest
-from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.store import places
 from shikong.store.database import Database
-
-
-def load(store: Database, path: Path, layer: str, **options: Any) -> Report:
-    """Run one ingest."""
-    return ingest(store, catalog.default(), path, layer, Options(**options), lambda done, total: None)
+from support.loads import load
 
 
 def test_counties_in_gcj02_come_to_cgcs2000_with_their_accuracy(empty_store: Database, shared_data: Path) -> None:

@@ -28,18 +28,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shikong.ingest.errors import EmptySource, IngestError, UnreadableSource
-from shikong.ingest.features import Options
-from shikong.ingest.job import ingest
 from shikong.ingest.readers import remote, spool
 from shikong.ingest.report import Report
-from shikong.layers import catalog
 from shikong.store.database import Database
+from support.loads import load
 
 NUMBER = 25
 
 
 def _load(store: Database, source: str, layer: str = "districts", **options: Any) -> Report:
-    return ingest(store, catalog.default(), source, layer, Options(**options), lambda done, total: None)
+    return load(store, source, layer, **options)
 
 
 def _stored(store: Database) -> list[tuple[Any, ...]]:

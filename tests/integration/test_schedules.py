@@ -58,7 +58,9 @@ def due(store: Database, found: Catalog, *moments: datetime) -> None:
 
 def timestamps(store: Database) -> list[datetime]:
     """The times for which jobs have been deferred."""
-    rows = store.thread_fetch(sql.SQL("SELECT (args ->> 'timestamp')::float FROM procrastinate.procrastinate_jobs"))
+    rows = store.thread_fetch(
+        sql.SQL("SELECT (args ->> 'timestamp')::float FROM procrastinate.procrastinate_jobs ORDER BY id")
+    )
     return [datetime.fromtimestamp(seconds, UTC) for (seconds,) in rows]
 
 

@@ -17,16 +17,15 @@ import shapely
 from pyproj import Geod, Transformer
 
 from shikong.ingest.errors import UnknownCrs, WrongAxes
-from shikong.ingest.features import Options
-from shikong.ingest.job import ingest
 from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.layers.model import DatumShift
 from shikong.store.database import Database
+from support.loads import load
 
 
 def _load(store: Database, path: Path, home: catalog.Catalog | None = None, **options: Any) -> Report:
-    return ingest(store, home or catalog.default(), path, "districts", Options(**options), lambda done, total: None)
+    return load(store, path, "districts", home, **options)
 
 
 def _shape(store: Database) -> shapely.Geometry:

@@ -21,15 +21,7 @@ import shapely
 from shikong.ingest.errors import IngestError, UnreadableSource, UnsafeSource
 from shikong.ingest.job import open_features
 from shikong.ingest.readers import base, excel, table
-from shikong.ingest.readers.base import FeatureSource
-
-
-def _rows(source: FeatureSource) -> tuple[pd.DataFrame, list[Any]]:
-    batches = list(source.batches())
-    assert [batch.first_row for batch in batches] == list(np.cumsum([1, *(len(b.geometry) for b in batches)])[:-1])
-    assert all(len(batch.columns) == len(batch.geometry) <= base.BATCH_ROWS for batch in batches)
-    return pd.concat([batch.columns for batch in batches]), [shape for batch in batches for shape in batch.geometry]
-
+from support.rows import rows_of
 
 # --- spreadsheets ------------------------------------------------------------------------------------------------
 
@@ -101,7 +93,7 @@ def test_a_sheet_with_title_rows_and_merged_headers_is_read(tmp_path: Path) -> N
     ]  # fmt: skip
     path = _xlsx(tmp_path / "d.xlsx", {"登记表": rows}, ("A1:D1", "A3:A4", "B3:B4", "C3:D3"))
     source = open_features(path, None)
-    frame, shapes = _rows(source)
+    frame, shapes = rows_of(source)
     assert source.fields == ["编号", "名称", "坐标/经度", "坐标/纬度"]
     assert (source.total, source.geographic_by_name) == (2, True)
     assert frame["编号"].tolist() == [371502, 371503]
@@ -129,7 +121,7 @@ def test_an_open_document_sheet_is_read(tmp_path: Path) -> None:
             "content.xml",
             f'<office:document-content xmlns:office="{urn}:office:1.0" xmlns:table="{urn}:table:1.0" xmlns:text="{urn}:text:1.0"><office:body><office:spreadsheet><table:table table:name="表">{lines}</table:table></office:spreadsheet></office:body></office:document-content>',
         )
-    frame, shapes = _rows(open_features(tmp_path / "d.ods", None))
+    frame, shapes = rows_of(open_features(tmp_path / "d.ods", None))
     assert (frame["名称"].tolist(), shapes) == (["光岳楼"], [shapely.Point(115.9863, 36.4526)])
 
 
@@ -140,8 +132,8 @@ def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
         open_features(path, None)
     with pytest.raises(UnreadableSource, match="no sheet '丙'; it has: 甲, 乙, 空"):
         open_features(path, "丙")
-    assert _rows(open_features(path, "乙"))[1] == [shapely.Point(3, 4)]
-    assert _rows(open_features(path, "甲"))[1] == [shapely.Point(1, 2)]
+    assert rows_of(open_features(path, "乙"))[1] == [shapely.Point(3, 4)]
+    assert rows_of(open_features(path, "甲"))[1] == [shapely.Point(1, 2)]
 
 
 def test_real_workbooks_are_read_below_their_titles(shared_data: Path) -> None:
@@ -193,7 +185,7 @@ def test_geoparquet_is_read_with_its_crs(tmp_path: Path, crs: Any, said: str | N
     frame = _frame(7, crs)
     frame.to_parquet(tmp_path / "d.parquet", row_group_size=3, write_covering_bbox=True)
     source = open_features(tmp_path / "d.parquet", None)
-    read, shapes = _rows(source)
+    read, shapes = rows_of(source)
     assert (source.format, source.total, source.fields) == ("GeoParquet", 7, ["name", "n"])
     assert read["name"].tolist() == frame["name"].tolist()
     assert shapes == list(frame.geometry)
@@ -224,7 +216,7 @@ def test_lines_of_geojson_are_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"d{suffix}"
     path.write_text("\n".join(lines), encoding="utf-8")
     source = open_features(path, None)
-    read, shapes = _rows(source)
+    read, shapes = rows_of(source)
     assert read["name"].tolist() == frame["name"].tolist()
     assert np.allclose(shapely.get_coordinates(shapes), shapely.get_coordinates(frame.geometry), atol=1e-9)
 
@@ -250,7 +242,7 @@ def test_closed_outlines_of_a_drawing_are_areas(tmp_path: Path) -> None:
         + "0\nTEXT\n5\n1D\n8\n注记\n10\n409050.0\n20\n4036050.0\n40\n2.5\n1\n东昌湖\n",
     )
     source = open_features(path, None)
-    frame, shapes = _rows(source)
+    frame, shapes = rows_of(source)
     by_handle = dict(zip(frame["EntityHandle"], shapes, strict=True))
     assert by_handle["1A"].equals(shapely.Polygon(square))
     assert by_handle["1C"].equals(shapely.Polygon(square))
@@ -278,7 +270,7 @@ def test_a_large_text_is_read_in_bounded_batches(
     path = tmp_path / "d.csv"
     frame.to_csv(path, index=False, encoding=encoding)
     source = open_features(path, None)
-    read, shapes = _rows(source)
+    read, shapes = rows_of(source)
     assert source.total == number
     assert read["name"].tolist() == frame["name"].tolist()
     assert np.array_equal(shapely.get_coordinates(shapes), frame[["lon", "lat"]].to_numpy())
@@ -300,7 +292,7 @@ def test_a_formula_cell_is_refused_with_its_row_and_column(tmp_path: Path, cell:
 def test_texts_that_only_begin_like_a_formula_are_kept(tmp_path: Path, cell: str) -> None:
     path = tmp_path / "d.csv"
     path.write_text(f"id,name,lon,lat\n1,{cell},116,36\n", encoding="utf-8")
-    assert _rows(table.open_source(path))[0]["name"].tolist() == [cell]
+    assert rows_of(table.open_source(path))[0]["name"].tolist() == [cell]
 
 
 def test_a_shape_with_too_many_vertices_is_refused_with_its_row(
@@ -309,7 +301,7 @@ def test_a_shape_with_too_many_vertices_is_refused_with_its_row(
     circle = shapely.Point(115.9, 36.4).buffer(0.1, quad_segs=100)
     frame = gpd.GeoDataFrame({"n": [1, 2]}, geometry=[shapely.box(115, 36, 116, 37), circle], crs=4490)
     frame.to_file(tmp_path / "d.gpkg")
-    assert len(_rows(open_features(tmp_path / "d.gpkg", None))[1]) == 2
+    assert len(rows_of(open_features(tmp_path / "d.gpkg", None))[1]) == 2
     monkeypatch.setattr(base, "MAX_VERTICES", 300)
     with pytest.raises(UnreadableSource, match=r"d\.gpkg: the shape of row 2 has 401 vertices; at most 300"):
-        _rows(open_features(tmp_path / "d.gpkg", None))
+        rows_of(open_features(tmp_path / "d.gpkg", None))

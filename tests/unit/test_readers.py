@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -19,16 +17,10 @@ import shapely
 from shikong.ingest.errors import EmptySource, IngestError, UnknownCrs, UnreadableSource
 from shikong.ingest.job import open_features
 from shikong.ingest.readers import table, vector
-from shikong.ingest.readers.base import Batch, FeatureSource
+from support.rows import rows_of
 
 NAMES = ["光岳楼", "山陕会馆", "海源阁"]
 POINTS = [(115.9863, 36.4526), (115.98, 36.44), (115.97, 36.46)]
-
-
-def _rows(source: FeatureSource) -> tuple[pd.DataFrame, list[Any]]:
-    batches: list[Batch] = list(source.batches())
-    assert [batch.first_row for batch in batches] == list(np.cumsum([1, *(len(b.geometry) for b in batches)])[:-1])
-    return pd.concat([batch.columns for batch in batches]), [shape for batch in batches for shape in batch.geometry]
 
 
 def _text(delimiter: str = ",", head: str = "id,name,lon,lat") -> str:
@@ -42,7 +34,7 @@ def test_a_delimited_text_is_read_in_any_encoding(tmp_path: Path, encoding: str,
     path = tmp_path / f"t.{suffix}"
     path.write_bytes(_text(delimiter).replace("\n", "\r\n").encode(encoding))
     source = open_features(path, None)
-    frame, shapes = _rows(source)
+    frame, shapes = rows_of(source)
     assert list(frame["name"]) == NAMES
     assert source.fields == ["id", "name", "lon", "lat"]
     assert (source.total, source.crs, source.geographic_by_name) == (3, None, True)
@@ -52,7 +44,7 @@ def test_a_delimited_text_is_read_in_any_encoding(tmp_path: Path, encoding: str,
 def test_a_text_stays_text(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text('id,name,lon,lat\n007,"NA",116,36\n1e5,,116,36\n', encoding="utf-8")
-    frame, _ = _rows(table.open_source(path))
+    frame, _ = rows_of(table.open_source(path))
     assert list(frame["id"]) == ["007", "1e5"]
     assert frame["name"].iloc[0] == "NA"
     assert pd.isna(frame["name"].iloc[1])
@@ -61,7 +53,7 @@ def test_a_text_stays_text(tmp_path: Path) -> None:
 def test_a_quoted_cell_may_hold_the_delimiter_and_a_line_break(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text('id,name,lon,lat\n1,"a, b",116,36\n2,"first\n#second",116,36\n', encoding="utf-8")
-    frame, _ = _rows(table.open_source(path))
+    frame, _ = rows_of(table.open_source(path))
     assert list(frame["name"]) == ["a, b", "first\n#second"]
 
 
@@ -75,7 +67,7 @@ def test_places_are_found_by_the_names_of_their_columns(tmp_path: Path, head: st
     path.write_text(_text(head=f"id,name,{head}"), encoding="utf-8")
     source = table.open_source(path)
     assert source.geographic_by_name is geographic
-    assert [(shape.x, shape.y) for shape in _rows(source)[1]] == POINTS
+    assert [(shape.x, shape.y) for shape in rows_of(source)[1]] == POINTS
 
 
 @pytest.mark.parametrize(
@@ -84,7 +76,7 @@ def test_places_are_found_by_the_names_of_their_columns(tmp_path: Path, head: st
 def test_a_row_without_a_number_for_its_place_has_none(tmp_path: Path, cell: str, there: bool) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"id,name,lon,lat\n1,a,{cell},36\n2,b,116,36\n", encoding="utf-8")
-    shapes = _rows(table.open_source(path))[1]
+    shapes = rows_of(table.open_source(path))[1]
     assert (shapes[0] is not None) is there
     assert shapes[1] is not None
 
@@ -94,7 +86,7 @@ def test_wkt_is_read_and_a_broken_one_leaves_its_row_without_a_place(tmp_path: P
     path.write_text('id,WKT\n1,"POLYGON ((0 0,1 0,1 1,0 0))"\n2,POLYGON((0 0\n3,\n', encoding="utf-8")
     source = table.open_source(path)
     assert source.geographic_by_name is False
-    assert _rows(source)[1] == [shapely.Polygon([(0, 0), (1, 0), (1, 1)]), None, None]
+    assert rows_of(source)[1] == [shapely.Polygon([(0, 0), (1, 0), (1, 1)]), None, None]
 
 
 def test_usgs_rdb_comments_and_widths_are_no_rows(tmp_path: Path) -> None:
@@ -104,7 +96,7 @@ def test_usgs_rdb_comments_and_widths_are_no_rows(tmp_path: Path) -> None:
         "01491000\tCHOPTANK RIVER\t38.9971\t-75.7858\n",
         encoding="utf-8",
     )
-    frame, shapes = _rows(table.open_source(path))
+    frame, shapes = rows_of(table.open_source(path))
     assert list(frame["site_no"]) == ["01491000"]
     assert shapes == [shapely.Point(-75.7858, 38.9971)]
 
@@ -114,7 +106,7 @@ def test_a_list_of_records_in_json_is_a_table(tmp_path: Path) -> None:
     records = [{"name": name, "location": [*point, 30]} for name, point in zip(NAMES, POINTS, strict=True)]
     path.write_text("\ufeff \n" + json.dumps(records, ensure_ascii=False), encoding="utf-8")
     source = open_features(path, None)
-    frame, shapes = _rows(source)
+    frame, shapes = rows_of(source)
     assert (list(frame["name"]), source.geographic_by_name) == (NAMES, True)
     assert [(shape.x, shape.y) for shape in shapes] == POINTS
 
@@ -178,7 +170,7 @@ def test_chinese_in_a_shapefile_is_read_with_and_without_a_cpg(
 ) -> None:
     path = _shapefile(tmp_path / "shp", encoding, cpg=cpg, driver=driver)
     source = vector.open_source(_zipped(path) if zipped else path, None)
-    frame, shapes = _rows(source)
+    frame, shapes = rows_of(source)
     assert list(frame["NAME"]) == NAMES
     assert [(shape.x, shape.y) for shape in shapes] == POINTS
     assert source.crs is not None
@@ -197,7 +189,7 @@ def test_a_file_with_several_layers_asks_which(tmp_path: Path) -> None:
         vector.open_source(path, None)
     with pytest.raises(UnreadableSource, match=r"no layer 'road'; it has: roads, rivers"):
         vector.open_source(path, "road")
-    assert _rows(vector.open_source(path, "rivers"))[0]["n"].tolist() == [2]
+    assert rows_of(vector.open_source(path, "rivers"))[0]["n"].tolist() == [2]
 
 
 def test_tables_without_places_beside_one_layer_do_not_count(tmp_path: Path) -> None:
@@ -205,7 +197,7 @@ def test_tables_without_places_beside_one_layer_do_not_count(tmp_path: Path) -> 
 
     path = _layers(tmp_path / "t.gpkg", "roads")
     pyogrio.write_dataframe(pd.DataFrame({"a": [1]}), path, layer="notes", append=True)
-    assert _rows(vector.open_source(path, None))[0]["n"].tolist() == [1]
+    assert rows_of(vector.open_source(path, None))[0]["n"].tolist() == [1]
 
 
 def _truncated(tmp_path: Path, name: str) -> bytes:
@@ -222,7 +214,7 @@ def test_a_truncated_file_is_an_ingest_error(tmp_path: Path, name: str) -> None:
         for part in (".shx", ".dbf", ".prj"):
             (tmp_path / f"cut{part}").write_bytes((tmp_path / f"whole{part}").read_bytes())
     with pytest.raises(IngestError, match=r"cut\."):
-        _rows(vector.open_source(path, None))
+        rows_of(vector.open_source(path, None))
 
 
 @pytest.mark.parametrize(
