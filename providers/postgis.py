@@ -61,6 +61,7 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
         select_properties: Any = (),
         skip_geometry: bool = False,
         crs_transform_spec: Any = None,
+        filterq: Any = None,
         **_: Any,
     ) -> dict[str, Any]:
         """A page of features as GeoJSON."""

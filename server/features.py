@@ -20,6 +20,7 @@ from starlette.requests import Request
 from shikong.layers.model import Layer
 from shikong.providers import crs as crs_rules
 from shikong.providers import items
+from shikong.providers.cql2.evaluate import evaluating
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.providers.items import Items
 from shikong.providers.times import parse_instant, parse_period
@@ -70,7 +71,8 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer:
     form = _format(request)
     question = _question(context, layer, request)
     statement = items.page(layer, question)
-    rows = await context.database.fetch(statement.query, statement.params)
+    with evaluating(question.cql):
+        rows = await context.database.fetch(statement.query, statement.params)
     page, more = rows[: question.limit], len(rows) > question.limit
     links = _page_links(context, request, layer, form)
     if more:
@@ -145,6 +147,7 @@ def _question(context: Context, layer: Layer, request: Request) -> Items:
         period=parse_period(when, context.catalog.city.timezone) if when else None,
         known_at=_known_at(context, given.get("asOf")),
         filters=parameters.property_filters(layer, given),
+        cql=parameters.cql_filter(layer, given, context.catalog.city),
         sort=sort,
         cursor=items.decode_cursor(layer, cursor, sort) if cursor else None,
         crs=crs_rules.parse("crs", given.get("crs"), codes),
