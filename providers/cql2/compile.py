@@ -115,6 +115,8 @@ def _property(scope: Scope, node: dict[str, Any]) -> Term:
 
 def _operation(scope: Scope, node: dict[str, Any]) -> Term:
     name, args = node["op"].lower(), node["args"]
+    if name not in _HANDLERS:
+        functions.require_known(node)
     handler, count = _HANDLERS.get(name, (functions.call, None))
     if count is not None and len(args) != count:
         raise bad(node, f"{node['op']} has {count} operands, {len(args)} are given")

@@ -65,12 +65,16 @@ def fold(scope: Scope, node: Node, terms: tuple[Term, ...]) -> Term:
     return Term("string", node, sql.SQL(_OF_TEXT[node["op"].lower()]).format(scope.write(term)))
 
 
+def require_known(node: Node) -> None:
+    """Raise BadParameter, naming those that there are, for a function of another name."""
+    if node["op"].lower() not in FUNCTIONS:
+        raise bad(node, f"there is no function {node['op']!r}", sorted(FUNCTIONS))
+
+
 def call(scope: Scope, node: Node, terms: tuple[Term, ...]) -> Term:
-    """A function of the list. Raises BadParameter when there is none of that name, or its arguments are wrong."""
+    """A function of the list. Raises BadParameter when its arguments are wrong."""
     name = node["op"]
-    function = FUNCTIONS.get(name.lower())
-    if function is None:
-        raise bad(node, f"there is no function {name!r}", sorted(FUNCTIONS))
+    function = FUNCTIONS[name.lower()]
     wanted = f"{name}({', '.join(function.args)})"
     if len(terms) != len(function.args):
         raise bad(node, f"{name} has {len(function.args)} arguments, {len(terms)} are given", [wanted])
