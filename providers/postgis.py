@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from pygeoapi.provider.base import BaseProvider, ProviderItemNotFoundError, SchemaType
+from pygeoapi.provider.base import BaseProvider, ProviderInvalidQueryError, ProviderItemNotFoundError, SchemaType
 
 from shikong.layers.catalog import default as default_catalog
 from shikong.layers.model import Layer
@@ -66,6 +66,8 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """A page of features as GeoJSON."""
         catalog = default_catalog()
+        if filterq is not None:  # pygeoapi reads ECQL and would drop what it does not know of CQL2
+            raise ProviderInvalidQueryError(user_msg="filter: only the Shikong server answers filters")
         with as_provider_errors():
             question = Items(
                 limit=limit,

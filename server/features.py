@@ -1,4 +1,4 @@
-"""OGC API - Features, Parts 1 and 2, answered from the store without a detour.
+"""OGC API - Features, Parts 1 to 3, answered from the store without a detour.
 
 In pygeoapi's module contract: CONFORMANCE_CLASSES, get_oas_30 and handlers that take
 (api, request, ...) and give headers, status and content. The handlers wait, so they are coroutines.
@@ -17,6 +17,7 @@ from pygeoapi.api import itemtypes
 from pygeoapi.linked_data import geojson2jsonld
 from starlette.requests import Request
 
+from shikong.layers.catalog import default as default_catalog
 from shikong.layers.model import Layer
 from shikong.providers import crs as crs_rules
 from shikong.providers import items
@@ -24,7 +25,7 @@ from shikong.providers.cql2.evaluate import evaluating
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.providers.items import Items
 from shikong.providers.times import parse_instant, parse_period
-from shikong.server import parameters
+from shikong.server import filtering, parameters
 from shikong.server.context import Context
 from shikong.server.pages import plain
 from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
@@ -39,6 +40,7 @@ CONFORMANCE_CLASSES = [
     "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/queryables",
+    *filtering.CONFORMANCE_CLASSES,
 ]
 
 FORMATS = {"json": "application/geo+json", "html": "text/html; charset=utf-8", "jsonld": "application/ld+json"}
@@ -56,11 +58,13 @@ def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], 
         "description": "answer with what the service knew at this time (RFC 3339; a day means its end); "
         "`datetime` says when things hold in the world, `asOf` when the service knew it",
     }  # fmt: skip
+    filters = filtering.openapi_parameters(list(default_catalog().city.crs))
     for path, operations in paths["paths"].items():
         if path.endswith("/items") and "get" in operations:
-            operations["get"]["parameters"] += [cursor, as_of]
+            operations["get"]["parameters"] += [cursor, as_of, *filters]
         elif "/items/" in path and "get" in operations:
             operations["get"]["parameters"].append(as_of)
+    paths["paths"]["/functions"] = filtering.openapi_functions()
     return tags, paths
 
 

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from shikong.layers.model import Layer
 from shikong.providers.errors import CollectionNotFound, NotFound
-from shikong.server import errors, features, health, lineage, openapi, parameters, process_execution
+from shikong.server import errors, features, filtering, health, lineage, openapi, parameters, process_execution
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
 from shikong.server.context import Context
@@ -78,6 +78,13 @@ class Endpoints:
             return await self.pygeoapi(itemtypes.get_collection_item, "collection_id", "item_id")(request)
         item = request.path_params["item_id"]
         return _response(await features.get_item(self._context, request, _with_items(layer), item))
+
+    async def queryables(self, request: Request) -> Response:
+        """What a filter may name."""
+        layer = self._layer(request)
+        if layer.kind != "features":
+            return await self.pygeoapi(itemtypes.get_collection_queryables, "collection_id")(request)
+        return await filtering.get_queryables(self._context, request, layer)
 
     async def lineage(self, request: Request) -> Response:
         """Where a feature comes from."""
@@ -164,11 +171,12 @@ def routes(context: Context) -> list[Route]:
         Route("/", pygeoapi(core.landing_page)),
         Route("/health", ends.health),
         Route("/conformance", ends.conformance),
+        Route("/functions", filtering.get_functions),
         Route("/openapi", pygeoapi(core.openapi_, known=frozenset({"ui"}))),
         Route("/collections", pygeoapi(core.describe_collections, known=_PAGING)),
         Route(collection, pygeoapi(core.describe_collections, "collection_id")),
         Route(f"{collection}/schema", pygeoapi(core.get_collection_schema, "collection_id")),
-        Route(f"{collection}/queryables", pygeoapi(itemtypes.get_collection_queryables, "collection_id")),
+        Route(f"{collection}/queryables", ends.queryables),
         Route(f"{collection}/tiles", pygeoapi(tiles.get_collection_tiles, "collection_id")),
         Route(tileset, tileset_metadata),
         Route(f"{tileset}/metadata", tileset_metadata),

@@ -106,7 +106,9 @@ def among(scope: Scope, node: Node, terms: tuple[Term, ...]) -> Term:
     kinds = {item.kind for _, item in pairs} | {value.kind}
     if (len(kinds) == 1 or kinds <= NUMERIC) and not value.literal and all(item.literal for _, item in pairs):
         kind: Kind = "number" if "number" in kinds else value.kind
-        return boolean(node, "{} = ANY({})", scope.write(value), scope.write_list([item.value for _, item in pairs], kind))
+        return boolean(
+            node, "{} = ANY({})", scope.write(value), scope.write_list([item.value for _, item in pairs], kind)
+        )
     equals = [scope.write(_compare(scope, node, "=", *pair)) for pair in pairs]
     return boolean(node, "{}", sql.SQL(" OR ").join(equals))
 

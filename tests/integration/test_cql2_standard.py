@@ -13,6 +13,7 @@ from typing import Any
 
 import cql2
 import orjson
+import pandas
 import psycopg
 import pyogrio
 import pytest
@@ -68,7 +69,7 @@ LAYERS = {
 
 def _value(layer: Layer, name: str, value: Any) -> Any:
     """A value of the data frame as the store wants it; the data's times are UTC."""
-    if value is None or value != value:
+    if pandas.isna(value):
         return None
     kind = layer.fields[name].type
     if kind == "boolean":
