@@ -82,7 +82,7 @@ def _term(scope: Scope, node: Node) -> Term:
     if isinstance(node, str):
         return literals.text(node)
     if node is None:
-        raise bad(node, "stands for no value", ["field IS NULL"])
+        raise bad(node, "is no value to compare with; use IS NULL", ["field IS NULL"])
     return literals.number(node)
 
 

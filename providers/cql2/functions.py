@@ -48,7 +48,7 @@ FUNCTIONS: dict[str, Function] = {
         Text(zh="椭球周长（米）", en="Perimeter on the ellipsoid, metres"),
     ),
     "buffer": Function(
-        ("geometry", "number"), "geometry", "st_buffer({}::geography, {})::geometry",
+        ("geometry", "number"), "geometry", "st_setsrid(st_buffer({}::geography, {})::geometry, 4490)",
         Text(zh="缓冲区，距离以米计", en="What lies within a distance in metres"),
     ),
     "centroid": Function(("geometry",), "geometry", "st_centroid({})", Text(zh="质心", en="Centre of mass")),

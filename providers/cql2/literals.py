@@ -60,7 +60,7 @@ def moment(scope: Scope, node: Node, given: Any) -> Term:
     try:
         found = datetime.fromisoformat(given)
         found = found if found.tzinfo else found.replace(tzinfo=scope.zone)
-        found.timestamp()  # the first and last hours of time lie outside it in other zones
+        found = found.astimezone(scope.zone)  # the first and last hours of all are in no year elsewhere
     except (ValueError, OverflowError) as error:
         raise bad(node, f"there is no such time: {error}", _TIME_LIKE) from error
     return Term("timestamp", node, value=found)

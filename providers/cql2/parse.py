@@ -21,7 +21,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 #: A filter as JSON: a number is always a float, an operation is {"op", "args"}.
 Node = Any
 
-MAX_LENGTH = 1_000_000
+MAX_LENGTH = 2**18
 #: Operators in a text, and nodes in a tree.
 MAX_OPERATORS = 1000
 MAX_NODES = 100_000
@@ -74,12 +74,26 @@ def parse(text: str, lang: Language) -> Node:
 
 
 def part(node: Node) -> str:
-    """A part of a filter as text, for an error message."""
-    try:
-        text = str(cql2.Expr(node).to_text())
-    except (cql2.ParseError, TypeError, ValueError):
-        text = str(node)
+    """A part of a filter in short, for an error message. The library's own way back to text fails for some."""
+    text = _told(node).encode(errors="replace").decode().replace("\0", "?")
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _told(node: Node) -> str:
+    if isinstance(node, str):
+        return f"'{node[:80]}'"
+    if isinstance(node, list):
+        return f"({', '.join(map(_told, node[:5]))})"
+    if not isinstance(node, dict):
+        return "NULL" if node is None else str(node).upper() if isinstance(node, bool) else f"{node:g}"
+    if "op" in node:
+        name, args = node["op"], node["args"][:5]
+        infix = len(args) == 2 and ("_" not in name or not name.isidentifier())
+        return f" {name} ".join(map(_told, args)) if infix else f"{name}({', '.join(map(_told, args))})"
+    if "type" in node:
+        return f"{str(node['type']).upper()}(...)"
+    name, value = next(iter(node.items()))
+    return str(value) if name == "property" else f"{name.upper()}({_told(value)})"
 
 
 _EXAMPLES: dict[Language, list[str]] = {
