@@ -20,8 +20,8 @@ _SQL = {
     "-": "({} - {})",
     "*": "({} * {})",
     "/": "({} / nullif({}, 0))",
-    "%": "mod({}::numeric, nullif({}, 0)::numeric)::double precision",
-    "div": "div({}::numeric, nullif({}, 0)::numeric)::double precision",
+    "%": "mod({}, nullif({}, 0))::double precision",
+    "div": "div({}, nullif({}, 0))::double precision",
     "^": "power({}, {})",
 }
 OPERATORS = frozenset(_SQL)
@@ -49,6 +49,6 @@ def calculate(scope: Scope, node: Node, terms: tuple[Term, ...]) -> Term:
         except (ArithmeticError, ValueError) as error:
             raise bad(node, f"has no value: {error}") from error
         return literals.number(value)
-    double = sql.SQL("{}::double precision")
-    parts = [scope.write(term, "number") if term.literal else double.format(scope.write(term)) for term in terms]
+    cast = "numeric" if node["op"] in ("%", "div") else "double precision"
+    parts = [sql.SQL("{}::{}").format(scope.write(term), sql.SQL(cast)) for term in terms]
     return Term("number", node, sql.SQL(_SQL[node["op"]]).format(*parts))

@@ -121,7 +121,7 @@ def test_a_filter_is_asked_of_the_past_too(client: Any) -> None:
     assert _ids(client, asOf="2199-01-01", filter=text) == _ids(client, asOf="2199-01-01", dlbm=code) != []
     assert _ids(client, asOf="2000-01-01", filter=text) == []
     held = _ids(client, filter="T_INTERSECTS(INTERVAL(valid_from, valid_to), DATE('2020-06-30'))")
-    assert 0 < len(held)
+    assert len(held) > 0
     assert set(held) <= set(_ids(client))
 
 
