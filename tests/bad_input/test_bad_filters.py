@@ -94,9 +94,6 @@ TEXT: dict[str, tuple[str, str]] = {
     "box of two numbers": ("S_INTERSECTS(geometry, BBOX(1, 2))", "is not a box"),
     "box of properties": ("S_INTERSECTS(geometry, BBOX(tbmj, 2, 3, 4))", "is not a box"),
     "box upside down": ("S_INTERSECTS(geometry, BBOX(115, 37, 116, 36))", "corners swapped"),
-    "mixed collection": (
-        "S_WITHIN(geometry, GEOMETRYCOLLECTION(POINT(1 1), LINESTRING(0 0, 1 0)))", "mixes points, lines",
-    ),
     "no such month": ("valid_from > DATE('2024-13-01')", "no such day"),
     "no such day": ("valid_from > DATE('2023-02-29')", "no such day"),
     "year zero": ("valid_from > DATE('0000-01-01')", "no such day"),
