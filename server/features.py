@@ -17,7 +17,6 @@ from pygeoapi.api import itemtypes
 from pygeoapi.linked_data import geojson2jsonld
 from starlette.requests import Request
 
-from shikong.layers.catalog import default as default_catalog
 from shikong.layers.model import Layer
 from shikong.providers import crs as crs_rules
 from shikong.providers import items
@@ -58,10 +57,11 @@ def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], 
         "description": "answer with what the service knew at this time (RFC 3339; a day means its end); "
         "`datetime` says when things hold in the world, `asOf` when the service knew it",
     }  # fmt: skip
-    filters = filtering.openapi_parameters(list(default_catalog().city.crs))
     for path, operations in paths["paths"].items():
         if path.endswith("/items") and "get" in operations:
-            operations["get"]["parameters"] += [cursor, as_of, *filters]
+            operations["get"]["parameters"] += [cursor, as_of, *filtering.openapi_parameters()]
+        elif path.endswith("/queryables"):  # pygeoapi's others are not ours
+            operations["get"]["parameters"] = [item for item in operations["get"]["parameters"] if "$ref" in item]
         elif "/items/" in path and "get" in operations:
             operations["get"]["parameters"].append(as_of)
     paths["paths"]["/functions"] = filtering.openapi_functions()

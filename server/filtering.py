@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shikong.layers.catalog import Catalog
+from shikong.layers.catalog import default as default_catalog
 from shikong.layers.model import Layer
 from shikong.providers import crs
 from shikong.providers.cql2 import functions
@@ -102,8 +103,9 @@ def queryables(catalog: Catalog, layer: Layer) -> dict[str, dict[str, Any]]:
     return found
 
 
-def openapi_parameters(served: list[int]) -> list[dict[str, Any]]:
-    """The query parameters of a filter, for a service with these EPSG codes."""
+def openapi_parameters() -> list[dict[str, Any]]:
+    """The query parameters of a filter."""
+    served = crs.uris(default_catalog().city.crs)
     return [
         {
             "name": "filter", "in": "query", "required": False, "schema": {"type": "string"},
@@ -111,12 +113,12 @@ def openapi_parameters(served: list[int]) -> list[dict[str, Any]]:
         },
         {
             "name": "filter-lang", "in": "query", "required": False,
-            "schema": {"type": "string", "enum": list(LANGUAGES), "default": LANGUAGES[0]},
+            "schema": {"type": "string", "enum": list(LANGUAGES), "default": "cql2-text"},
             "description": "the language of `filter`",
         },
         {
             "name": "filter-crs", "in": "query", "required": False,
-            "schema": {"type": "string", "format": "uri", "enum": crs.uris(served), "default": crs.CRS84},
+            "schema": {"type": "string", "format": "uri", "enum": served, "default": crs.CRS84},
             "description": "the CRS, and its axis order, of the geometries in `filter`",
         },
     ]  # fmt: skip

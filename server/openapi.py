@@ -12,7 +12,7 @@ from pygeoapi import api as pygeoapi_core
 from pygeoapi.api import all_apis as pygeoapi_apis
 from pygeoapi.api import itemtypes
 
-from shikong.server import features, jobs
+from shikong.server import features, filtering, jobs
 
 # The package's attribute of this name is its command line, not its module.
 pygeoapi_openapi = import_module("pygeoapi.openapi")
@@ -35,6 +35,9 @@ def install_blocks() -> None:
 def document(config: dict[str, Any]) -> dict[str, Any]:
     """The OpenAPI document for a configuration."""
     whole: dict[str, Any] = _without_outside_references(pygeoapi_openapi.get_oas_30(config))
+    for path, operations in whole["paths"].items():
+        if path.endswith("{tileCol}"):
+            operations["get"]["parameters"] += filtering.openapi_parameters()
     whole["info"]["contact"]["name"] = config["metadata"]["contact"]["name"]  # pygeoapi puts both languages there
     return whole
 

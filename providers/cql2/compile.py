@@ -13,7 +13,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from psycopg import sql
-from psycopg.abc import AdaptContext
 
 from shikong.layers.model import Layer
 from shikong.providers.cql2 import arithmetic, arrays, comparison, functions, literals, spatial, temporal
@@ -27,14 +26,6 @@ KEPT_LENGTH = 4096
 Handler = Callable[[Scope, Node, tuple[Term, ...]], Term]
 
 
-class _Ready(sql.Composable):
-    """SQL that has been put together already; only this module makes it."""
-
-    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
-        """The text, as psycopg wants it."""
-        return str(self._obj).encode()
-
-
 @dataclass(frozen=True)
 class Filter:
     """A filter as a condition in SQL on the table `s`, and the values of its placeholders cql0, cql1, ..."""
@@ -45,7 +36,7 @@ class Filter:
     @property
     def condition(self) -> sql.Composable:
         """The condition, to stand in a query whose table is named `s`."""
-        return _Ready(self.text)
+        return sql.SQL(self.text)
 
     @property
     def params(self) -> dict[str, Any]:

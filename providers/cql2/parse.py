@@ -9,14 +9,15 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import cql2
 
 from shikong.providers.errors import BadParameter
 
 Language = Literal["cql2-text", "cql2-json"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
+#: What `filter-lang` may be. The draft's name of the text is what GDAL 3.6 looks for and sends.
+LANGUAGES: dict[str, Language] = {"cql2-text": "cql2-text", "cql2-json": "cql2-json", "cql-text": "cql2-text"}
 
 #: A filter as JSON: a number is always a float, an operation is {"op", "args"}.
 Node = Any
@@ -50,9 +51,10 @@ _PLACE = re.compile(r"--> \d+:(\d+)|column (\d+)")
 
 def language(text: str | None) -> Language:
     """`filter-lang`. Raises BadParameter."""
-    for known in LANGUAGES:
-        if text in (None, known):
-            return known
+    if text is None:
+        return "cql2-text"
+    if text in LANGUAGES:
+        return LANGUAGES[text]
     raise BadParameter("filter-lang", f"{text!r} is not a filter language of this service", LANGUAGES)
 
 

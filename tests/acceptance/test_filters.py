@@ -185,7 +185,7 @@ def test_the_api_tells_of_filters(client: Any) -> None:
     paths = client.get("/openapi", f="json").json["paths"]
     names = {parameter.get("name"): parameter for parameter in paths["/collections/parcels/items"]["get"]["parameters"]}
     assert names["filter-lang"]["schema"] == {
-        "type": "string", "enum": ["cql2-text", "cql2-json"], "default": "cql2-text",
+        "type": "string", "enum": ["cql2-text", "cql2-json", "cql-text"], "default": "cql2-text",
     }  # fmt: skip
     assert EPSG.format(4548) in names["filter-crs"]["schema"]["enum"]
     assert "/functions" in paths
