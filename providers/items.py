@@ -89,7 +89,7 @@ class Items:
             period=_ANY_PERIOD if self.period else None,
             known_at=_ANY_TIME if self.known_at else None,
             filters=tuple((name, None) for name, _ in self.filters),
-            cql=Filter(self.cql.text) if self.cql else None,
+            cql=self.cql.shape if self.cql else None,
             cursor=None if self.cursor is None else tuple(None if value is None else 0 for value in self.cursor),
         )
 
@@ -131,7 +131,8 @@ def _page_text(layer: Layer, shape: Items) -> tuple[bytes, tuple[str, ...], int]
     names = shape.properties if shape.properties is not None else property_names(layer)
     where = _conditions(layer, shape)
     order = [*shape.sort, Sort("_row")]
-    by_blocks = shape.bbox is not None and not shape.sort and not _past(layer, shape)
+    somewhere = shape.bbox is not None or (shape.cql is not None and shape.cql.bounds is not None)
+    by_blocks = somewhere and not shape.sort and not _past(layer, shape)
     if shape.cursor is not None and not by_blocks:
         where.append(_after(layer, order, shape.cursor))
     cursor_columns = [sort.field for sort in order]
@@ -270,8 +271,9 @@ def _source(layer: Layer, question: Items) -> sql.Composable:
 def _values(question: Items) -> dict[str, Any]:
     """The values that a statement's placeholders stand for."""
     params: dict[str, Any] = {}
-    if question.bbox is not None:
-        params["west"], params["south"], params["east"], params["north"] = question.bbox
+    box = question.bbox or (question.cql.bounds if question.cql else None)
+    if box is not None:
+        params["west"], params["south"], params["east"], params["north"] = box
     if question.period is not None:
         params |= {"t0": question.period.start, "t1": question.period.end}
     if question.known_at is not None:

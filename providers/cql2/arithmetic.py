@@ -42,13 +42,14 @@ def calculate(scope: Scope, node: Node, terms: tuple[Term, ...]) -> Term:
     for term in terms:
         if term.kind not in NUMERIC:
             raise bad(node, f"calculates with {term.kind}", ["fields of type number or integer", "numbers"])
+    operator = node["op"].lower()
     left, right = terms
     if left.literal and right.literal:
         try:
-            value = _VALUES[node["op"]](float(left.value), float(right.value))
+            value = _VALUES[operator](float(left.value), float(right.value))
         except (ArithmeticError, ValueError) as error:
             raise bad(node, f"has no value: {error}") from error
         return literals.number(value)
-    cast = "numeric" if node["op"] in ("%", "div") else "double precision"
+    cast = "numeric" if operator in ("%", "div") else "double precision"
     parts = [sql.SQL("{}::{}").format(scope.write(term), sql.SQL(cast)) for term in terms]
-    return Term("number", node, sql.SQL(_SQL[node["op"]]).format(*parts))
+    return Term("number", node, sql.SQL(_SQL[operator]).format(*parts))

@@ -81,7 +81,7 @@ def like(scope: Scope, node: Node, terms: tuple[Term, ...]) -> Term:
         if term.kind != "string":
             raise bad(node, f"LIKE is for text, not {term.kind}", ["a field of type string", "'pattern%'"])
     inner = pattern.node
-    while isinstance(inner, dict) and inner.get("op") in ("casei", "accenti"):
+    while isinstance(inner, dict) and str(inner.get("op")).lower() in ("casei", "accenti"):
         inner = inner["args"][0]
     if not isinstance(inner, str):
         raise bad(node, "the pattern of LIKE is a text", ["'a%'", "CASEI('a%')"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,9 @@ from shikong.layers.model import Layer
 from shikong.providers.cql2 import arithmetic, arrays, comparison, functions, literals, spatial, temporal
 from shikong.providers.cql2.parse import Language, Node, parse
 from shikong.providers.cql2.terms import TABLE, Scope, Term, bad, boolean, kinds
-from shikong.providers.crs import ServedCrs
+from shikong.providers.crs import Box, ServedCrs
+
+_ANY_BOX: Box = (0.0, 0.0, 0.0, 0.0)
 
 #: Longer filters are compiled anew each time: they would fill the memory.
 KEPT_LENGTH = 4096
@@ -28,10 +30,19 @@ Handler = Callable[[Scope, Node, tuple[Term, ...]], Term]
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter as a condition in SQL on the table `s`, and the values of its placeholders cql0, cql1, ..."""
+    """A filter as a condition in SQL on the table `s`, and the values of its placeholders cql0, cql1, ...
+
+    bounds: west, south, east, north that the geometry of all that it selects must meet; None where that is not known.
+    """
 
     text: str
     values: tuple[Any, ...] = ()
+    bounds: Box | None = None
+
+    @property
+    def shape(self) -> Filter:
+        """The same filter with its values blanked: all that its SQL depends on."""
+        return Filter(self.text, (), _ANY_BOX if self.bounds else None)
 
     @property
     def condition(self) -> sql.Composable:
@@ -55,7 +66,7 @@ def _compiled(layer: Layer, text: str, lang: Language, crs: ServedCrs, timezone:
     term = _term(scope, parse(text, lang))
     if term.kind != "boolean":
         raise bad(term.node, f"is {term.kind}, not a condition", ["field = 'value'", "S_INTERSECTS(geometry, ...)"])
-    return Filter(scope.write(term).as_string(None), tuple(scope.values))
+    return Filter(scope.write(term).as_string(None), tuple(scope.values), term.bounds)
 
 
 #: Compiling takes as long as many a page; a client that follows `next` links sends the same filter again and again.
@@ -118,7 +129,10 @@ def _logical(scope: Scope, node: Node, terms: tuple[Term, ...]) -> Term:
     if len(terms) < 2:
         raise bad(node, f"{node['op']} has two operands or more")
     parts = [_condition(scope, node, term) for term in terms]
-    return boolean(node, "{}", sql.SQL(f" {node['op']} ").join(parts))
+    both = node["op"].lower() == "and"
+    found = boolean(node, "{}", sql.SQL(" AND " if both else " OR ").join(parts))
+    places = [term.bounds for term in terms if term.bounds is not None]
+    return replace(found, bounds=places[0]) if both and places else found
 
 
 def _negation(scope: Scope, node: Node, terms: tuple[Term, ...]) -> Term:

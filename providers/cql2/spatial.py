@@ -5,6 +5,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shikong.providers.cql2.parse import Node
 from shikong.providers.cql2.terms import Scope, Term, bad, boolean
 
@@ -26,4 +28,10 @@ def relate(scope: Scope, node: Node, terms: tuple[Term, ...]) -> Term:
     for term in terms:
         if term.kind != "geometry":
             raise bad(node, f"{term.kind} is not a geometry", ["geometry", "POINT(115.98 36.45)", "BBOX(w,s,e,n)"])
-    return boolean(node, _FUNCTIONS[node["op"].lower()], *(scope.write(term) for term in terms))
+    operator = node["op"].lower()
+    found = boolean(node, _FUNCTIONS[operator], *(scope.write(term) for term in terms))
+    places = [term.value for term in terms if term.literal]
+    properties = [term for term in terms if term.node == {"property": "geometry"}]
+    if operator == "s_disjoint" or len(places) != 1 or len(properties) != 1:
+        return found
+    return replace(found, bounds=tuple(places[0].bounds))

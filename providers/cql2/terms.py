@@ -15,7 +15,7 @@ from psycopg import sql
 
 from shikong.layers.model import Layer
 from shikong.providers.cql2.parse import Node, part
-from shikong.providers.crs import ServedCrs
+from shikong.providers.crs import Box, ServedCrs
 from shikong.providers.errors import BadParameter
 from shikong.store import tables
 
@@ -40,13 +40,17 @@ TABLE = "s"
 
 @dataclass(frozen=True)
 class Term:
-    """A part with its type: a literal has `value`, an array or interval `items` (None is an open end), others `sql`."""
+    """A part with its type: a literal has `value`, an array or interval `items` (None is an open end), others `sql`.
+
+    bounds: of a condition, the box (west, south, east, north) that the geometry of what it selects must meet.
+    """
 
     kind: Kind
     node: Node
     sql: sql.Composable | None = None
     value: Any = None
     items: tuple[Term | None, ...] = ()
+    bounds: Box | None = None
 
     @property
     def literal(self) -> bool:

@@ -388,6 +388,12 @@ def rows(cluster: Any, template: str) -> Iterator[psycopg.Connection[Any]]:
         )  # fmt: skip
         for row in ROWS:
             conn.execute(statement, [shapely.to_wkb(row["geometry"]), *(row[name] for name in LAYER.fields)])
+        conn.execute(
+            sql.SQL(
+                "INSERT INTO {} (first, last, area) SELECT min(_row), max(_row), st_envelope(st_collect(geom)) FROM {}"
+                " GROUP BY _row / 5"
+            ).format(tables.blocks(LAYER), tables.table(LAYER))
+        )
         yield conn
 
 
@@ -396,6 +402,15 @@ def rows(cluster: Any, template: str) -> Iterator[psycopg.Connection[Any]]:
 )
 @given(tree=_filter)
 @example(tree={"op": "=", "args": [{"property": "m"}, {"property": "d"}]})
+@example(
+    tree={
+        "op": "and",
+        "args": [
+            {"op": "s_within", "args": [{"property": "geometry"}, {"bbox": [0.0, 0.0, 4.0, 4.0]}]},
+            {"op": "=", "args": [{"property": "b"}, True]},
+        ],
+    }
+)
 @example(tree={"op": "not", "args": [{"op": "in", "args": [{"property": "n"}, [1.0, 2.5]]}]})
 @example(
     tree={

@@ -112,3 +112,32 @@ def test_every_function_is_told_and_can_be_called() -> None:
         arguments = ", ".join(examples[kind] for kind in function.args)
         assert f"{name}(" in parse(f"{name}({arguments}) = 1", "cql2-text")["args"][0]["op"] + "("
         assert _compiled(f"{name.upper()}({arguments}) IS NOT NULL").text
+
+
+def test_capitals_in_json_are_the_same_operators() -> None:
+    tree = (
+        '{"op": "AND", "args": [{"op": "S_WITHIN", "args": [{"property": "geometry"}, {"bbox": [1, 2, 3, 4]}]},'
+        ' {"op": "LIKE", "args": [{"op": "CASEI", "args": [{"property": "title"}]}, {"op": "CASEI", "args": ["a%"]}]}]}'
+    )
+    layer = catalog.default().layer("culture_events")
+    found = compile_filter(layer, tree, "cql2-json", DEFAULT, ZONE.key)
+    text = "S_WITHIN(geometry, BBOX(1,2,3,4)) AND CASEI(title) LIKE CASEI('a%')"
+    assert found == _compiled(text)
+    assert found.bounds == (1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("S_INTERSECTS(geometry, BBOX(1,2,3,4))", (1, 2, 3, 4)),
+        ("S_CONTAINS(POLYGON((1 2, 3 2, 3 4, 1 2)), geometry) AND free = true", (1, 2, 3, 4)),
+        ("S_DISJOINT(geometry, BBOX(1,2,3,4))", None),
+        ("S_INTERSECTS(geometry, BBOX(1,2,3,4)) OR free = true", None),
+        ("NOT S_INTERSECTS(geometry, BBOX(1,2,3,4))", None),
+        ("S_INTERSECTS(geometry, buffer(POINT(1 2), 100))", None),
+        ("S_INTERSECTS(buffer(geometry, 100), POINT(1 2))", None),
+        ("S_INTERSECTS(POINT(1 2), POINT(1 2))", None),
+    ],
+)
+def test_where_all_that_a_filter_selects_must_lie(text: str, bounds: tuple[float, ...] | None) -> None:
+    assert _compiled(text).bounds == bounds
