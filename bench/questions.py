@@ -100,7 +100,9 @@ def tiles(conn: Connection, zoom: int) -> list[Tile]:
 
 def _around(lon: float, lat: float, size: tuple[float, float]) -> Box:
     width, height = size
-    return Box(lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2)
+    # As exact as it is written in an address: what is counted is what is asked for.
+    corners = (lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2)
+    return Box(*(round(corner, 6) for corner in corners))
 
 
 def _count_in(conn: Connection, box: Box) -> int:

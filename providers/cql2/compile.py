@@ -16,7 +16,7 @@ from psycopg import sql
 
 from shikong.layers.model import Layer
 from shikong.providers.cql2 import arithmetic, arrays, comparison, functions, literals, spatial, temporal
-from shikong.providers.cql2.parse import Language, Node, parse
+from shikong.providers.cql2.parse import Language, Node, parse, require_bounded
 from shikong.providers.cql2.terms import TABLE, Scope, Term, bad, boolean, kinds
 from shikong.providers.crs import Box, ServedCrs
 
@@ -62,8 +62,14 @@ def compile_filter(layer: Layer, text: str, lang: Language, crs: ServedCrs, time
 
 
 def _compiled(layer: Layer, text: str, lang: Language, crs: ServedCrs, timezone: str) -> Filter:
+    return compile_tree(layer, parse(text, lang), crs, timezone)
+
+
+def compile_tree(layer: Layer, tree: Node, crs: ServedCrs, timezone: str) -> Filter:
+    """A filter that has been read already. Raises BadParameter, naming the part, and for what is too large."""
+    require_bounded(tree)
     scope = Scope(kinds(layer), crs, ZoneInfo(timezone))
-    term = _term(scope, parse(text, lang))
+    term = _term(scope, tree)
     if term.kind != "boolean":
         raise bad(term.node, f"is {term.kind}, not a condition", ["field = 'value'", "S_INTERSECTS(geometry, ...)"])
     return Filter(scope.write(term).as_string(None), tuple(scope.values), term.bounds)

@@ -68,11 +68,9 @@ def parse(text: str, lang: Language) -> Node:
         raise BadParameter("filter", "is not valid Unicode", ["UTF-8, percent-encoded"]) from error
     try:
         read = cql2.parse_json(text) if lang == "cql2-json" else cql2.parse_text(_prepared(text))
-        tree = read.to_json()
+        return read.to_json()
     except cql2.ParseError as error:
         raise BadParameter("filter", _problem(text, lang, str(error)), _EXAMPLES[lang]) from error
-    _require_bounded(tree)
-    return tree
 
 
 def part(node: Node) -> str:
@@ -163,7 +161,7 @@ def _problem(text: str, lang: Language, told: str) -> str:
     return f"is not {lang} from character {place} on, after {before!r}" if before else f"does not begin as {lang} does"
 
 
-def _require_bounded(tree: Node) -> None:
+def require_bounded(tree: Node) -> None:
     """Raise BadParameter when a tree has too many nodes, or too many one inside the other. Geometries count as one."""
     waiting = [(tree, 1)]
     seen = 0
