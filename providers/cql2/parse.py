@@ -41,7 +41,8 @@ _WKT = re.compile(  # brackets in up to three levels, each closed
     rf"\((?:{_NUMBERS}|\((?:{_NUMBERS}|\({_NUMBERS}*+\))*+\))*+\)",
     re.IGNORECASE | re.ASCII,
 )
-_EMPTY = re.compile(r"\b(?:point|linestring|polygon|geometrycollection)\s+(?:z\s+)?empty\b", re.IGNORECASE)
+#: Of these the library raises an error without a class of its own, wherever they stand, with or without blanks.
+_EMPTY = re.compile(r"(?:point|linestring|polygon|geometrycollection)\s*z?m?\s*empty", re.IGNORECASE)
 _OPERATOR = re.compile(r"\b(?:and|or|not|like|between|in|is|div)\b|[-+*/%^=<>]", re.IGNORECASE)
 _BRACKET = re.compile(r"(\w[\w.:]*|\")?\s*\(|\)")
 #: Words before a bracket that do not make it the bracket of a function's arguments.
