@@ -32,6 +32,8 @@ _ITEMS = f"""
         LIMIT %s
     ) AS page
 """
+#: The conditions of the measure `filter`, as SQL.
+_FILTERED = _ITEMS.replace("LIMIT", "AND tbmj > %s AND dlbm = ANY(%s) LIMIT")
 _ORDERED = _ITEMS.replace("LIMIT", "ORDER BY _row LIMIT")
 
 # Extent and margin as the service has them, so that both cut the same tile.
@@ -57,9 +59,16 @@ def create_app() -> Starlette:
 
     async def items(request: Request) -> Response:
         box = map(float, request.query_params["bbox"].split(","))
-        query = _ORDERED if "ordered" in request.query_params else _ITEMS
+        given = request.query_params
+        if "over" in given:
+            values = (*box, float(given["over"]), given["codes"].split(","), int(given["limit"]))
+            return await answer(_FILTERED, values)
+        query = _ORDERED if "ordered" in given else _ITEMS
+        return await answer(query, (*box, int(given["limit"])))
+
+    async def answer(query: str, values: tuple[object, ...]) -> Response:
         async with pool.connection() as conn:
-            cursor = await conn.execute(query, (*box, int(request.query_params["limit"])))
+            cursor = await conn.execute(query, values)
             row = await cursor.fetchone()
         assert row is not None
         return Response(row[0], media_type="application/geo+json")

@@ -18,6 +18,7 @@ from client import Question, WrongAnswer
 from servers import Box, Server
 
 LIMITS = (10, 100, 1000)
+FILTER_LIMITS = (10, 1000)
 ZOOMS = (13, 14, 15, 16)
 #: Width and height of a window in degrees: a screen at about zoom 13.
 WINDOW = (0.088, 0.056)
@@ -99,7 +100,9 @@ def tiles(conn: Connection, zoom: int) -> list[Tile]:
 
 def _around(lon: float, lat: float, size: tuple[float, float]) -> Box:
     width, height = size
-    return Box(lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2)
+    # As exact as it is written in an address: what is counted is what is asked for.
+    corners = (lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2)
+    return Box(*(round(corner, 6) for corner in corners))
 
 
 def _count_in(conn: Connection, box: Box) -> int:
@@ -119,6 +122,25 @@ def items_questions(server: Server, found: list[Window], limit: int) -> list[Que
         return body.count(b'"Feature"') == limit
 
     return [Question(server.items(window.box, limit), right) for window in found]
+
+
+def filter_questions(server: Server, found: list[Window], codes: tuple[str, ...], limit: int) -> list[Question]:
+    """The windows with two conditions more, each with a number of its own; an answer has at most `limit` features."""
+    assert server.filtered is not None
+
+    def right(body: bytes) -> bool:
+        return 0 < body.count(b'"Feature"') <= limit
+
+    return [
+        Question(server.filtered(window.box, 100 + number / 64, codes, limit), right)
+        for number, window in enumerate(found)
+    ]
+
+
+def common_codes(conn: Connection) -> tuple[str, ...]:
+    """The land classes of most parcels."""
+    rows = conn.execute("SELECT dlbm FROM data.parcels GROUP BY dlbm ORDER BY count(*) DESC LIMIT 5").fetchall()
+    return tuple(row[0] for row in rows)
 
 
 def tile_questions(server: Server, found: list[Tile]) -> list[Question]:

@@ -57,28 +57,43 @@ def _compare(cluster: Cluster, options: argparse.Namespace, folder: Path) -> tup
             chosen = [server for server in found if server.name not in options.without]
             compared = questions.same_answers(conn, chosen, _ask)
             _say(f"all servers found the same {compared} parcels in {questions.SMALL_WINDOWS} small windows")
-            measures = [_measure(name, note, make, chosen, options.seconds) for name, note, make in plan]
+            measures = [_measure(name, note, make, _able(name, chosen), options.seconds) for name, note, make in plan]
     return measures, city_table.row_count(dsn)
 
 
 def _plan(conn: psycopg.Connection[tuple[object, ...]], only: str | None) -> Plan:
     """The measures: name, what is in an answer, and the questions to a server."""
     plan: Plan = []
-    if only != "tiles":
+    if only in (None, "items", "filter"):
         found = questions.windows(conn)
+        codes = questions.common_codes(conn)
+        for limit in questions.FILTER_LIMITS:
+            plan.append(
+                (
+                    f"filter {limit}",
+                    "a place, a number, a list",
+                    lambda server, n=limit: questions.filter_questions(server, found, codes, n),
+                )
+            )
+    if only in (None, "items"):
         mean = round(sum(window.holds for window in found) / len(found))
         for limit in questions.LIMITS:
             note = f"windows of {mean} parcels (mean)"
             plan.append(
                 (f"items {limit}", note, lambda server, n=limit: questions.items_questions(server, found, n))  # type: ignore[misc]
             )
-    if only != "items":
+    if only in (None, "tiles"):
         for zoom in questions.ZOOMS:
             tiles = questions.tiles(conn, zoom)
             mean = round(sum(tile.features for tile in tiles) / len(tiles))
             note = f"tiles of {mean} parcels (mean)"
             plan.append((f"tiles z{zoom}", note, lambda server, t=tiles: questions.tile_questions(server, t)))  # type: ignore[misc]
     return plan
+
+
+def _able(name: str, chosen: list[Server]) -> list[Server]:
+    """The servers that can be asked this; stock pygeoapi reads no CQL2."""
+    return [server for server in chosen if server.filtered is not None or not name.startswith("filter")]
 
 
 def _measure(
@@ -118,7 +133,7 @@ def _say(text: str) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15, help="seconds per server and measure (default 15)")
-    parser.add_argument("--only", choices=("items", "tiles"), help="measure only these")
+    parser.add_argument("--only", choices=("items", "filter", "tiles"), help="measure only these")
     parser.add_argument("--quick", action="store_true", help="3 seconds per server and measure: a smoke test")
     parser.add_argument("--without", action="append", default=[], choices=("minimal", "stock"), help="leave a peer out")
     parser.add_argument("--size", default="city", help="size of the sample city when there is no table yet")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml
 from psycopg.conninfo import conninfo_to_dict
@@ -45,11 +46,18 @@ class Server:
     name: str
     port: int
     items: Callable[[Box, int], str]
+    filtered: Callable[[Box, float, tuple[str, ...], int], str] | None
     tile: Callable[[int, int, int], str]
 
 
 def _collection_items(box: Box, limit: int) -> str:
     return f"/collections/parcels/items?f=json&bbox={box}&limit={limit}"
+
+
+def _collection_filtered(box: Box, over: float, codes: tuple[str, ...], limit: int) -> str:
+    listed = ", ".join(f"'{code}'" for code in codes)
+    text = f"S_INTERSECTS(geometry, BBOX({box})) AND tbmj > {over} AND dlbm IN ({listed})"
+    return f"/collections/parcels/items?f=json&filter={quote(text)}&limit={limit}"
 
 
 def _collection_tile(z: int, x: int, y: int) -> str:
@@ -82,14 +90,15 @@ def running(dsn: str, folder: Path) -> Iterator[list[Server]]:
             )
         )  # fmt: skip
         yield [
-            Server("shikong", ours, _collection_items, _collection_tile),
+            Server("shikong", ours, _collection_items, _collection_filtered, _collection_tile),
             Server(
                 "minimal",
                 minimal,
                 lambda box, limit: f"/items?bbox={box}&limit={limit}",
+                lambda box, over, codes, limit: f"/items?bbox={box}&over={over}&codes={','.join(codes)}&limit={limit}",
                 lambda z, x, y: f"/tiles/{z}/{x}/{y}",
             ),
-            Server("stock", stock, _collection_items, _collection_tile),
+            Server("stock", stock, _collection_items, None, _collection_tile),
         ]
 
 

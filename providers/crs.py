@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
 from psycopg import sql
 from pyproj import CRS, Transformer
 
@@ -64,6 +66,12 @@ class ServedCrs:
         if not all(abs(value) < 400 for value in (west, south, east, north)):
             raise BadParameter("bbox", f"{box} lies outside the area in which {self.uri} can be used")
         return (west, south, east, north)
+
+    def points_to_storage(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (n, 2), x = east, in this CRS as longitude and latitude in EPSG:4490; infinite where it has none."""
+        if self.same_as_storage:
+            return points
+        return np.column_stack(_to_storage(self.srid).transform(points[:, 0], points[:, 1]))
 
 
 @cache

@@ -21,6 +21,7 @@ import orjson
 from psycopg import sql
 
 from shikong.layers.model import Layer
+from shikong.providers.cql2.compile import Filter
 from shikong.providers.crs import DEFAULT, Box, ServedCrs
 from shikong.providers.errors import BadParameter
 from shikong.store import as_of, tables
@@ -53,7 +54,7 @@ class Sort:
 class Items:
     """A question for a page of features.
 
-    bbox: west, south, east, north in EPSG:4490. filters: field and value that it must equal.
+    bbox: west, south, east, north in EPSG:4490. filters: field and value that it must equal. cql: a condition.
     period: when the features hold. known_at: what the service knew at that time, and not what it knows now.
     cursor: the sort values and row number of the last feature of the page before.
     """
@@ -63,6 +64,7 @@ class Items:
     period: Period | None = None
     known_at: datetime | None = None
     filters: tuple[tuple[str, Value], ...] = ()
+    cql: Filter | None = None
     sort: tuple[Sort, ...] = ()
     cursor: tuple[Value, ...] | None = None
     offset: int = 0
@@ -73,7 +75,8 @@ class Items:
     @property
     def plain(self) -> bool:
         """Whether it asks for all that holds now, so that the count is known beforehand."""
-        return self.bbox is None and self.period is None and self.known_at is None and not self.filters
+        chosen = self.bbox is not None or self.period is not None or self.filters or self.cql is not None
+        return self.known_at is None and not chosen
 
     @property
     def shape(self) -> Items:
@@ -86,6 +89,7 @@ class Items:
             period=_ANY_PERIOD if self.period else None,
             known_at=_ANY_TIME if self.known_at else None,
             filters=tuple((name, None) for name, _ in self.filters),
+            cql=self.cql.shape if self.cql else None,
             cursor=None if self.cursor is None else tuple(None if value is None else 0 for value in self.cursor),
         )
 
@@ -127,7 +131,8 @@ def _page_text(layer: Layer, shape: Items) -> tuple[bytes, tuple[str, ...], int]
     names = shape.properties if shape.properties is not None else property_names(layer)
     where = _conditions(layer, shape)
     order = [*shape.sort, Sort("_row")]
-    by_blocks = shape.bbox is not None and not shape.sort and not _past(layer, shape)
+    somewhere = shape.bbox is not None or (shape.cql is not None and shape.cql.bounds is not None)
+    by_blocks = somewhere and not shape.sort and not _past(layer, shape)
     if shape.cursor is not None and not by_blocks:
         where.append(_after(layer, order, shape.cursor))
     cursor_columns = [sort.field for sort in order]
@@ -266,14 +271,17 @@ def _source(layer: Layer, question: Items) -> sql.Composable:
 def _values(question: Items) -> dict[str, Any]:
     """The values that a statement's placeholders stand for."""
     params: dict[str, Any] = {}
-    if question.bbox is not None:
-        params["west"], params["south"], params["east"], params["north"] = question.bbox
+    box = question.bbox or (question.cql.bounds if question.cql else None)
+    if box is not None:
+        params["west"], params["south"], params["east"], params["north"] = box
     if question.period is not None:
         params |= {"t0": question.period.start, "t1": question.period.end}
     if question.known_at is not None:
         params["known_at"] = question.known_at
     for number, (_, value) in enumerate(question.filters):
         params[f"filter{number}"] = value
+    if question.cql is not None:
+        params |= question.cql.params
     for number, value in enumerate(question.cursor or ()):
         params[f"after{number}"] = value
     return params
@@ -287,6 +295,8 @@ def _conditions(layer: Layer, shape: Items) -> list[sql.Composable]:
     where += _time_conditions(layer, shape.period)
     for number, (name, _) in enumerate(shape.filters):
         where.append(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(f"filter{number}")))
+    if shape.cql is not None:
+        where.append(shape.cql.condition)
     return where
 
 

@@ -17,6 +17,8 @@ from pygeoapi.provider.base import BaseProvider, ProviderItemNotFoundError, Sche
 from shikong.layers.catalog import default as default_catalog
 from shikong.layers.model import Layer
 from shikong.providers import items
+from shikong.providers.cql2 import ecql
+from shikong.providers.cql2.compile import Filter, compile_tree
 from shikong.providers.crs import DEFAULT, STORAGE_CRS, ServedCrs, epsg, parse
 from shikong.providers.items import Items, Sort
 from shikong.providers.options import field_schemas, layer_of
@@ -61,6 +63,7 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
         select_properties: Any = (),
         skip_geometry: bool = False,
         crs_transform_spec: Any = None,
+        filterq: Any = None,
         **_: Any,
     ) -> dict[str, Any]:
         """A page of features as GeoJSON."""
@@ -72,6 +75,7 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
                 bbox=epsg(4490).box_to_storage(tuple(map(float, bbox))) if bbox else None,  # type: ignore[arg-type]
                 period=parse_period(datetime_, catalog.city.timezone) if datetime_ else None,
                 filters=tuple((name, parse_value(self.layer, name, value)) for name, value in properties),
+                cql=self._cql(filterq),
                 sort=tuple(Sort(item["property"], item["order"] == "-") for item in sortby),
                 crs=self._crs(crs_transform_spec),
                 geometry=not skip_geometry,
@@ -94,6 +98,12 @@ class PostGISProvider(BaseProvider):  # type: ignore[misc]
         if not rows:
             raise ProviderItemNotFoundError(user_msg=f"no feature {identifier!r} holds now")
         return _plain(items.feature(statement, rows[0]))
+
+    def _cql(self, filterq: Any) -> Filter | None:
+        """What pygeoapi has read of `filter`; its geometries have the axis order of the storage CRS."""
+        if filterq is None:
+            return None
+        return compile_tree(self.layer, ecql.tree(filterq), epsg(4490), default_catalog().city.timezone)
 
     def _crs(self, spec: Any) -> ServedCrs:
         if spec is None:  # pygeoapi gives none when the answer is wanted in the storage CRS

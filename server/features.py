@@ -1,4 +1,4 @@
-"""OGC API - Features, Parts 1 and 2, answered from the store without a detour.
+"""OGC API - Features, Parts 1 to 3, answered from the store without a detour.
 
 In pygeoapi's module contract: CONFORMANCE_CLASSES, get_oas_30 and handlers that take
 (api, request, ...) and give headers, status and content. The handlers wait, so they are coroutines.
@@ -20,10 +20,11 @@ from starlette.requests import Request
 from shikong.layers.model import Layer
 from shikong.providers import crs as crs_rules
 from shikong.providers import items
+from shikong.providers.cql2.evaluate import evaluating
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.providers.items import Items
 from shikong.providers.times import parse_period
-from shikong.server import parameters
+from shikong.server import filtering, parameters
 from shikong.server.context import Context
 from shikong.server.pages import plain
 from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
@@ -38,6 +39,7 @@ CONFORMANCE_CLASSES = [
     "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/queryables",
+    *filtering.CONFORMANCE_CLASSES,
 ]
 
 FORMATS = {"json": "application/geo+json", "html": "text/html; charset=utf-8", "jsonld": "application/ld+json"}
@@ -52,9 +54,12 @@ def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], 
     }  # fmt: skip
     for path, operations in paths["paths"].items():
         if path.endswith("/items") and "get" in operations:
-            operations["get"]["parameters"] += [cursor, parameters.AS_OF]
+            operations["get"]["parameters"] += [cursor, parameters.AS_OF, *filtering.openapi_parameters()]
+        elif path.endswith("/queryables"):  # pygeoapi's others are not ours
+            operations["get"]["parameters"] = [item for item in operations["get"]["parameters"] if "$ref" in item]
         elif "/items/" in path and "get" in operations:
             operations["get"]["parameters"].append(parameters.AS_OF)
+    paths["paths"]["/functions"] = filtering.openapi_functions()
     return tags, paths
 
 
@@ -65,7 +70,8 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer:
     form = _format(request)
     question = _question(context, layer, request)
     statement = items.page(layer, question)
-    rows = await context.database.fetch(statement.query, statement.params)
+    with evaluating(question.cql):
+        rows = await context.database.fetch(statement.query, statement.params)
     page, more = rows[: question.limit], len(rows) > question.limit
     links = _page_links(context, request, layer, form)
     if more:
@@ -140,6 +146,7 @@ def _question(context: Context, layer: Layer, request: Request) -> Items:
         period=parse_period(when, context.catalog.city.timezone) if when else None,
         known_at=parameters.known_at(given.get("asOf"), context.catalog.city.timezone),
         filters=parameters.property_filters(layer, given),
+        cql=parameters.cql_filter(layer, given, context.catalog.city),
         sort=sort,
         cursor=items.decode_cursor(layer, cursor, sort) if cursor else None,
         crs=crs_rules.parse("crs", given.get("crs"), codes),

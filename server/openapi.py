@@ -12,7 +12,7 @@ from pygeoapi import api as pygeoapi_core
 from pygeoapi.api import all_apis as pygeoapi_apis
 from pygeoapi.api import itemtypes
 
-from shikong.server import features, jobs, parameters
+from shikong.server import features, filtering, jobs, parameters
 
 # The package's attribute of this name is its command line, not its module.
 pygeoapi_openapi = import_module("pygeoapi.openapi")
@@ -41,6 +41,8 @@ def document(config: dict[str, Any]) -> dict[str, Any]:
     for path, operations in whole["paths"].items():
         if path.rpartition("/")[2] in _WITH_PAST or "/locations/" in path:
             operations["get"]["parameters"].append(parameters.AS_OF)
+        if path.endswith("{tileCol}"):
+            operations["get"]["parameters"] += filtering.openapi_parameters()
     whole["info"]["contact"]["name"] = config["metadata"]["contact"]["name"]  # pygeoapi puts both languages there
     return whole
 

@@ -38,6 +38,10 @@ class Pages:
         data = self._with_paths(request, layer, plain(feature)) | {"id_field": layer.key_field}
         return self.render("collections/items/item.html", data, request)
 
+    def queryables(self, request: Request, layer: Layer, document: dict[str, Any]) -> str:
+        """What a filter may name."""
+        return self.render("collections/queryables.html", self._with_paths(request, layer, document), request)
+
     def _with_paths(self, request: Request, layer: Layer, data: dict[str, Any]) -> dict[str, Any]:
         locale = APIRequest(request, self._api.locales).locale
         collections = self._api.get_collections_url()

@@ -12,7 +12,10 @@ from datetime import datetime
 
 from starlette.datastructures import QueryParams
 
-from shikong.layers.model import Layer
+from shikong.layers.model import City, Layer
+from shikong.providers import crs as crs_rules
+from shikong.providers.cql2.compile import Filter, compile_filter
+from shikong.providers.cql2.parse import language
 from shikong.providers.crs import Box, ServedCrs
 from shikong.providers.errors import BadParameter, UnknownParameter
 from shikong.providers.items import Sort, Value, property_names
@@ -22,9 +25,10 @@ from shikong.providers.values import parse_value
 #: Parameters that every resource knows.
 COMMON = frozenset({"f", "lang"})
 
-ITEMS = frozenset(
-    {"asOf", "bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "cursor", "sortby", "properties", "skipGeometry"}
-)
+FILTER = frozenset({"filter", "filter-lang", "filter-crs"})
+ITEMS = FILTER | {
+    "asOf", "bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "cursor", "sortby", "properties", "skipGeometry",
+}  # fmt: skip
 ITEM = frozenset({"asOf", "crs", "datetime"})
 COVERAGE = frozenset({"asOf", "bbox", "bbox-crs", "datetime", "properties", "subset"})
 EDR = frozenset({"asOf", "coords", "datetime", "parameter-name", "crs", "z", "limit"})
@@ -131,6 +135,18 @@ def property_filters(layer: Layer, given: QueryParams) -> tuple[tuple[str, Value
     return tuple(
         (name, parse_value(layer, name, value)) for name, value in given.multi_items() if name in property_names(layer)
     )
+
+
+def cql_filter(layer: Layer, given: QueryParams, city: City) -> Filter | None:
+    """`filter` in its `filter-lang`, geometries in its `filter-crs`. Raises BadParameter, naming the part."""
+    text = given.get("filter")
+    if text is None:
+        for name in ("filter-lang", "filter-crs"):
+            if name in given:
+                raise BadParameter(name, "is given without filter", ["filter"])
+        return None
+    crs = crs_rules.parse("filter-crs", given.get("filter-crs"), city.crs)
+    return compile_filter(layer, text, language(given.get("filter-lang")), crs, city.timezone)
 
 
 def flag(name: str, text: str | None) -> bool:

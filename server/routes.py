@@ -22,7 +22,7 @@ from shikong.layers.model import Layer
 from shikong.providers import iso19139, release_document, release_records
 from shikong.providers.errors import CollectionNotFound, NotFound
 from shikong.providers.knowledge import as_known_at
-from shikong.server import errors, features, health, lineage, openapi, parameters, process_execution
+from shikong.server import errors, features, filtering, health, lineage, openapi, parameters, process_execution
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
 from shikong.server.context import Context
@@ -95,6 +95,13 @@ class Endpoints:
             raise NotFound(f"there is no release {identifier!r}")
         record = release_document.record(row, self._context.base_url)
         return Response(iso19139.document(record), media_type="application/xml")
+
+    async def queryables(self, request: Request) -> Response:
+        """What a filter may name."""
+        layer = self._layer(request)
+        if layer.kind != "features":
+            return await self.pygeoapi(itemtypes.get_collection_queryables, "collection_id")(request)
+        return await filtering.get_queryables(self._context, request, layer)
 
     async def lineage(self, request: Request) -> Response:
         """Where a feature comes from."""
@@ -181,11 +188,12 @@ def routes(context: Context) -> list[Route]:
         Route("/", pygeoapi(core.landing_page)),
         Route("/health", ends.health),
         Route("/conformance", ends.conformance),
+        Route("/functions", filtering.get_functions),
         Route("/openapi", pygeoapi(core.openapi_, known=frozenset({"ui"}))),
         Route("/collections", pygeoapi(core.describe_collections, known=_PAGING)),
         Route(collection, pygeoapi(core.describe_collections, "collection_id")),
         Route(f"{collection}/schema", pygeoapi(core.get_collection_schema, "collection_id")),
-        Route(f"{collection}/queryables", pygeoapi(itemtypes.get_collection_queryables, "collection_id")),
+        Route(f"{collection}/queryables", ends.queryables),
         Route(f"{collection}/tiles", pygeoapi(tiles.get_collection_tiles, "collection_id")),
         Route(tileset, tileset_metadata),
         Route(f"{tileset}/metadata", tileset_metadata),

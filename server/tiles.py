@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shikong.layers.model import Layer
+from shikong.providers.cql2.evaluate import evaluating
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.server import parameters
 from shikong.server.context import Context
@@ -18,8 +19,8 @@ from shikong.tiles.provider import MIMETYPE
 
 
 async def get_tile(context: Context, request: Request, layer: Layer) -> Response:
-    """One vector tile; 204 when nothing is in it. Raises BadParameter, NotFound."""
-    parameters.require_known(request.query_params, ())
+    """One vector tile of what a filter selects; 204 when nothing is in it. Raises BadParameter, NotFound."""
+    parameters.require_known(request.query_params, parameters.FILTER)
     wanted = request.query_params.get("f", "mvt")
     if wanted not in ("mvt", "pbf"):
         raise BadParameter("f", f"{wanted!r} is not a format of tiles", ["mvt"])
@@ -32,8 +33,10 @@ async def get_tile(context: Context, request: Request, layer: Layer) -> Response
         box = matrix.box(address)
     except IndexError as error:
         raise NotFound(str(error)) from error
-    query, values = cut.tile(layer, box)
-    rows = await context.database.fetch(query, values, binary=True)
+    cql = parameters.cql_filter(layer, request.query_params, context.catalog.city) if request.url.query else None
+    query, values = cut.tile(layer, box, cql.text) if cql else cut.tile(layer, box)
+    with evaluating(cql):
+        rows = await context.database.fetch(query, values | cql.params if cql else values, binary=True)
     data: bytes = rows[0][0]
     headers = {"Cache-Control": "public, max-age=60"}
     if not data:

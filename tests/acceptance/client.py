@@ -42,7 +42,7 @@ class Client:
         self._http.close()
 
     def get(self, path: str, accept: str | None = None, **params: Any) -> Answer:
-        """GET; `params` with underscores for hyphens (bbox_crs, parameter_name)."""
+        """GET; `params` with underscores for hyphens (bbox_crs, filter_lang)."""
         query = {name.replace("_", "-") if name in _HYPHENED else name: value for name, value in params.items()}
         headers = {"accept": accept} if accept else {}
         answer = self._http.get(self.url + path, params=query, headers=headers)
@@ -60,4 +60,4 @@ class Client:
         return Answer(answer.status_code, answer.headers, answer.content)
 
 
-_HYPHENED = {"bbox_crs", "parameter_name"}
+_HYPHENED = {"bbox_crs", "filter_crs", "filter_lang", "parameter_name"}

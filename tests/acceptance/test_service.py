@@ -182,6 +182,9 @@ def test_stock_pygeoapi_runs_on_the_same_file(sample_city: Any, make_client: Any
                              crs="http://www.opengis.net/def/crs/EPSG/0/4490").json  # fmt: skip
         lat, lon = swapped["features"][0]["geometry"]["coordinates"][0][0][0]
         assert 115 < lon < 117
+        for chosen in ("INTERSECTS(geometry, POINT(115.98 36.45))", "BBOX(geometry, 115.98, 36.45, 115.98, 36.45)"):
+            found = asking.get("/collections/districts/items", f="json", filter=f"{chosen} AND xzqdm = '371502'").json
+            assert [feature["properties"]["xzqmc"] for feature in found["features"]] == ["东昌府区"]
         assert asking.get("/collections", f="json").status == 200
         assert asking.get("/collections/districts/tiles/WebMercatorQuad/8/100/210", f="mvt").status == 200
         assert asking.get("/collections/elevation/coverage", f="json", bbox="115.9,36.4,116.0,36.5").status == 200

@@ -51,6 +51,25 @@ def test_a_tile_holds_what_its_area_holds(client: Any, sample_city: Any, matrix_
         assert shapes[feature["properties"]["bsm"]].buffer(scale * 2).covers(drawn)
 
 
+@pytest.mark.parametrize("matrix_set", SETS)
+def test_a_filter_leaves_out_of_a_tile_what_it_leaves_out_of_items(client: Any, matrix_set: str) -> None:
+    document = client.get("/collections/parcels/items", f="json", limit=10000).json
+    parcels = gpd.GeoDataFrame.from_features(document["features"])
+    middle = shapely.box(*parcels.total_bounds).centroid
+    tile = morecantile.tms.get(matrix_set).tile(middle.x, middle.y, 13)
+    path = f"/collections/parcels/tiles/{matrix_set}/{tile.z}/{tile.y}/{tile.x}"
+    size = float(parcels.tbmj.median())
+
+    def drawn(**params: str) -> set[str]:
+        layer = mapbox_vector_tile.decode(client.get(path, **params).content)["parcels"]
+        return {feature["properties"]["bsm"] for feature in layer["features"]}
+
+    large = set(parcels[parcels.tbmj > size].bsm)
+    assert drawn() & large == drawn(filter=f"tbmj > {size!r}") < drawn()
+    assert client.get(path, filter="tbmj < 0").status == 204
+    assert client.get(path, filter="nosuch < 0").status == 400
+
+
 def test_no_tile_outside_the_grid_or_the_declared_zooms(client: Any) -> None:
     for path in ("WebMercatorQuad/12/99999/0", "WebMercatorQuad/3/0/0", "WebMercatorQuad/25/0/0", "Nothing/12/0/0"):
         answer = client.get(f"/collections/parcels/tiles/{path}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import geopandas as gpd
 import httpx
+import pytest
 
 
 def test_ogrinfo_lists_the_layers(service: Any, run_client: Callable[..., str]) -> None:
@@ -39,4 +40,20 @@ def test_ogrinfo_filters_by_box_on_the_server(service: Any, run_client: Callable
     answer = httpx.get(
         f"{service.url}/collections/hydro_stations/items?f=json&limit=1000&bbox={','.join(box)}", trust_env=False
     ).json()
+    assert f"Feature Count: {answer['numberReturned']}" in output
+
+
+@pytest.mark.parametrize("where", ["tbmj > 1000", "dlbm = '{code}' AND tbmj > 10", "dlmc LIKE '%地%'"])
+def test_ogrinfo_pushes_a_filter_to_the_server(service: Any, run_client: Callable[..., str], where: str) -> None:
+    first = httpx.get(f"{service.url}/collections/parcels/items?f=json&limit=1", trust_env=False).json()["features"][0]
+    where = where.format(code=first["properties"]["dlbm"])
+    asked_before = service.log.read_text(encoding="utf-8")
+    output = run_client("ogrinfo", "-ro", "-al", "-so", "-where", where, f"OAPIF:{service.url}", "parcels")
+    asked = service.log.read_text(encoding="utf-8")[len(asked_before) :]
+    assert "filter-lang=cql-text" in asked, asked
+    answer = httpx.get(
+        f"{service.url}/collections/parcels/items",
+        params={"f": "json", "limit": 10000, "skipGeometry": "true", "filter": where}, trust_env=False,
+    ).json()  # fmt: skip
+    assert answer["numberReturned"] > 0
     assert f"Feature Count: {answer['numberReturned']}" in output
