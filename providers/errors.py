@@ -37,6 +37,14 @@ class NotFound(QueryError):
     """Nothing is there."""
 
 
+class Gone(QueryError):
+    """Something was there, but is not at the time that was asked for. links: where its versions are."""
+
+    def __init__(self, problem: str, links: list[dict[str, str]]) -> None:
+        self.links = links
+        super().__init__(problem)
+
+
 class CollectionNotFound(NotFound):
     """No collection has this id."""
 

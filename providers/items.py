@@ -10,12 +10,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import base64
-import binascii
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, LiteralString
 
 import orjson
 from psycopg import sql
@@ -23,7 +22,6 @@ from psycopg import sql
 from shikong.layers.model import Layer
 from shikong.providers.cql2.compile import Filter
 from shikong.providers.crs import DEFAULT, Box, ServedCrs
-from shikong.providers.errors import BadParameter
 from shikong.store import as_of, tables
 
 Value = str | int | float | bool | datetime | None
@@ -51,32 +49,53 @@ class Sort:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A text that some property must contain, or whose code means it.
+
+    codes: for each property with a code list, the codes whose titles contain the text.
+    """
+
+    text: str
+    codes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def shape(self) -> Word:
+        """The same with its values blanked."""
+        return Word("", tuple((name, ()) for name, _ in self.codes))
+
+
+@dataclass(frozen=True)
 class Items:
     """A question for a page of features.
 
     bbox: west, south, east, north in EPSG:4490. filters: field and value that it must equal. cql: a condition.
-    period: when the features hold. known_at: what the service knew at that time, and not what it knows now.
-    cursor: the sort values and row number of the last feature of the page before.
+    ids: only features with these. words: what `q` looks for. tolerance: how far shapes may be simplified (degrees).
+    period: when the features hold. known_at, known_in: what the service knew at that time, or in that release, and not
+    what it knows now. after: the sort values and row number of the last feature of the page before.
     """
 
     limit: int
     bbox: Box | None = None
     period: Period | None = None
     known_at: datetime | None = None
+    known_in: int | None = None
+    ids: tuple[str, ...] | None = None
+    words: tuple[Word, ...] = ()
     filters: tuple[tuple[str, Value], ...] = ()
     cql: Filter | None = None
     sort: tuple[Sort, ...] = ()
-    cursor: tuple[Value, ...] | None = None
+    after: tuple[Value, ...] | None = None
     offset: int = 0
     crs: ServedCrs = DEFAULT
     geometry: bool = True
+    tolerance: float | None = None
     properties: tuple[str, ...] | None = None
 
     @property
     def plain(self) -> bool:
         """Whether it asks for all that holds now, so that the count is known beforehand."""
-        chosen = self.bbox is not None or self.period is not None or self.filters or self.cql is not None
-        return self.known_at is None and not chosen
+        chosen = (self.bbox, self.period, self.known_at, self.known_in, self.cql, self.ids)
+        return all(part is None for part in chosen) and not self.filters and not self.words
 
     @property
     def shape(self) -> Items:
@@ -88,9 +107,13 @@ class Items:
             bbox=_ANY_BOX if self.bbox else None,
             period=_ANY_PERIOD if self.period else None,
             known_at=_ANY_TIME if self.known_at else None,
+            known_in=0 if self.known_in is not None else None,
+            ids=() if self.ids is not None else None,
+            words=tuple(word.shape for word in self.words),
+            tolerance=0.0 if self.tolerance is not None else None,
             filters=tuple((name, None) for name, _ in self.filters),
             cql=self.cql.shape if self.cql else None,
-            cursor=None if self.cursor is None else tuple(None if value is None else 0 for value in self.cursor),
+            after=None if self.after is None else tuple(None if value is None else 0 for value in self.after),
         )
 
 
@@ -101,12 +124,12 @@ _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL with its parameters, and what its columns are."""
+    """SQL with its parameters, and what its columns are. tail: where a page's cursor begins, after the release."""
 
     query: bytes
     params: dict[str, Any]
     properties: tuple[str, ...]
-    tail: int = field(default=0)
+    tail: int = 0
 
 
 def property_names(layer: Layer) -> tuple[str, ...]:
@@ -115,45 +138,47 @@ def property_names(layer: Layer) -> tuple[str, ...]:
 
 
 def page(layer: Layer, question: Items) -> Statement:
-    """SQL for a page: id, geometry as GeoJSON text, the properties, then the cursor's values.
+    """SQL for a page: id, geometry as GeoJSON text, the properties, the layer's newest release, the cursor's values.
 
     It asks for one row more than the limit, which tells whether there is a next page.
     """
-    query, names, tail = _page_text(layer, question.shape)
+    query, names = _page_text(layer, question.shape)
     params = _values(question) | {"limit": question.limit + 1, "offset": question.offset}
-    params["after"] = question.cursor[-1] if question.cursor else 0
-    return Statement(query, params, names, tail)
+    params["after"] = question.after[-1] if question.after else 0
+    return Statement(query, params, names, tail=len(names) + 3)
 
 
 @lru_cache(maxsize=1024)
-def _page_text(layer: Layer, shape: Items) -> tuple[bytes, tuple[str, ...], int]:
-    """The text of a page's query, the properties in it and how many values the cursor takes."""
+def _page_text(layer: Layer, shape: Items) -> tuple[bytes, tuple[str, ...]]:
+    """The text of a page's query, and the properties in it."""
     names = shape.properties if shape.properties is not None else property_names(layer)
     where = _conditions(layer, shape)
     order = [*shape.sort, Sort("_row")]
     somewhere = shape.bbox is not None or (shape.cql is not None and shape.cql.bounds is not None)
     by_blocks = somewhere and not shape.sort and not _past(layer, shape)
-    if shape.cursor is not None and not by_blocks:
-        where.append(_after(layer, order, shape.cursor))
+    if shape.after is not None and not by_blocks:
+        where.append(_after(layer, order, shape.after))
     cursor_columns = [sort.field for sort in order]
     inner = list(dict.fromkeys([layer.key_field, *names, *cursor_columns]))
     geometry: sql.Composable = sql.SQL("NULL")
     if shape.geometry:
         inner.append("geom")
-        geometry = _geojson(shape.crs)
+        geometry = _geojson(shape)
     query = sql.SQL(_PAGE_BY_BLOCKS if by_blocks else _PAGE).format(
         blocks=tables.blocks(layer),
         box=_BOX,
         all=_list(["_row", *tables.row_columns(layer)]),
         key=sql.Identifier(layer.key_field),
         geometry=geometry,
-        names=_list([*names, *cursor_columns]),
+        names=sql.SQL(", ").join(
+            [*map(sql.Identifier, names), as_of.newest(layer), *map(sql.Identifier, cursor_columns)]
+        ),
         inner=_list(inner),
         source=_source(layer, shape),
         where=sql.SQL(" AND ").join(where) if where else sql.SQL("true"),
         order=sql.SQL(", ").join(_order(sort) for sort in order),
     )
-    return query.as_bytes(None), tuple(names), len(cursor_columns)
+    return query.as_bytes(None), tuple(names)
 
 
 _PAGE = """
@@ -193,7 +218,7 @@ def _one_text(layer: Layer, shape: Items) -> bytes:
     key = sql.Identifier(layer.key_field)
     query = sql.SQL("SELECT {key}, {geometry}, {names} FROM {source} AS s WHERE {where} LIMIT 1").format(
         key=key,
-        geometry=_geojson(shape.crs),
+        geometry=_geojson(shape),
         names=_list(property_names(layer)),
         source=_source(layer, shape),
         where=sql.SQL(" AND ").join([*_conditions(layer, shape), sql.SQL("{} = %(key)s").format(key)]),
@@ -203,12 +228,26 @@ def _one_text(layer: Layer, shape: Items) -> bytes:
 
 def count(layer: Layer, question: Items) -> Statement:
     """SQL for the number of features that match."""
+    return Statement(_matching("SELECT count(*)", layer, question), _values(question), ())
+
+
+def estimate(layer: Layer, question: Items) -> Statement:
+    """SQL for the planner's estimate of that number, in its first row's plan."""
+    return Statement(_matching("EXPLAIN (FORMAT JSON) SELECT", layer, question), _values(question), ())
+
+
+def estimated(rows: list[tuple[Any, ...]]) -> int:
+    """The number in the answer to `estimate`."""
+    return int(rows[0][0][0]["Plan"]["Plan Rows"])
+
+
+def _matching(what: LiteralString, layer: Layer, question: Items) -> bytes:
     where = _conditions(layer, question)
-    query = sql.SQL("SELECT count(*) FROM {source} AS s WHERE {where}").format(
+    query = sql.SQL(what) + sql.SQL(" FROM {source} AS s WHERE {where}").format(
         source=_source(layer, question),
         where=sql.SQL(" AND ").join(where) if where else sql.SQL("true"),
     )
-    return Statement(query.as_bytes(None), _values(question), ())
+    return query.as_bytes(None)
 
 
 def feature(statement: Statement, row: tuple[Any, ...]) -> dict[str, Any]:
@@ -221,25 +260,12 @@ def feature(statement: Statement, row: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-def encode_cursor(statement: Statement, row: tuple[Any, ...]) -> str:
-    """The opaque `cursor` that continues after a row."""
-    values = row[len(row) - statement.tail :]
-    return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
-
-
-def decode_cursor(layer: Layer, text: str, sort: tuple[Sort, ...]) -> tuple[Value, ...]:
-    """The values in a `cursor`. Raises BadParameter when it is not one of ours for this sorting."""
-    try:
-        values = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (binascii.Error, ValueError) as error:
-        raise BadParameter("cursor", "is not a cursor of this service; take it from a `next` link") from error
-    if not isinstance(values, list) or len(values) != len(sort) + 1 or not isinstance(values[-1], int):
-        raise BadParameter("cursor", "belongs to another sorting; take it from a `next` link")
-    return tuple(values)
-
-
-def _geojson(crs: ServedCrs) -> sql.Composable:
-    return sql.SQL("st_asgeojson({}, {}, 0)").format(crs.geometry(sql.Identifier("geom")), sql.Literal(crs.decimals))
+def _geojson(shape: Items) -> sql.Composable:
+    geometry: sql.Composable = sql.Identifier("geom")
+    if shape.tolerance is not None:
+        geometry = sql.SQL("st_simplifypreservetopology({}, %(tolerance)s)").format(geometry)
+    crs = shape.crs
+    return sql.SQL("st_asgeojson({}, {}, 0)").format(crs.geometry(geometry), sql.Literal(crs.decimals))
 
 
 def _list(names: list[str] | tuple[str, ...]) -> sql.Composable:
@@ -253,13 +279,16 @@ def _order(sort: Sort) -> sql.Composable:
 
 def _past(layer: Layer, question: Items) -> bool:
     """Whether a question reaches beyond what is known to hold now."""
-    return question.known_at is not None or (layer.versioned and question.period is not None)
+    known = question.known_at is not None or question.known_in is not None
+    return known or (layer.versioned and question.period is not None)
 
 
 def _source(layer: Layer, question: Items) -> sql.Composable:
     """The rows to choose from: today's, and what has ended or was superseded only where the past is asked for."""
     if question.known_at is not None:
         return as_of.known(layer, as_of.release_at(layer, sql.SQL("%(known_at)s")))
+    if question.known_in is not None:
+        return as_of.known(layer, sql.SQL("%(known_in)s"))
     if not _past(layer, question):
         return tables.table(layer)
     columns = _list(["_row", *tables.row_columns(layer)])
@@ -278,11 +307,17 @@ def _values(question: Items) -> dict[str, Any]:
         params |= {"t0": question.period.start, "t1": question.period.end}
     if question.known_at is not None:
         params["known_at"] = question.known_at
+    params |= {"known_in": question.known_in, "tolerance": question.tolerance}
+    if question.ids is not None:
+        params["ids"] = list(question.ids)
+    for number, word in enumerate(question.words):
+        params[f"word{number}"] = "%" + _LIKE.sub(r"\\\g<0>", word.text) + "%"
+        params |= {f"word{number}_{name}": list(codes) for name, codes in word.codes}
     for number, (_, value) in enumerate(question.filters):
         params[f"filter{number}"] = value
     if question.cql is not None:
         params |= question.cql.params
-    for number, value in enumerate(question.cursor or ()):
+    for number, value in enumerate(question.after or ()):
         params[f"after{number}"] = value
     return params
 
@@ -297,7 +332,24 @@ def _conditions(layer: Layer, shape: Items) -> list[sql.Composable]:
         where.append(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(f"filter{number}")))
     if shape.cql is not None:
         where.append(shape.cql.condition)
-    return where
+    if shape.ids is not None:
+        kind = tables.COLUMN_TYPES[layer.fields[layer.key_field].type]
+        where.append(sql.SQL("{} = ANY(%(ids)s::{}[])").format(sql.Identifier(layer.key_field), sql.SQL(kind)))
+    return where + [_says(layer, number, word) for number, word in enumerate(shape.words)]
+
+
+#: What LIKE would not take literally.
+_LIKE = re.compile(r"[\\%_]")
+
+
+def _says(layer: Layer, number: int, word: Word) -> sql.Composable:
+    """Rows of which some property contains a word."""
+    contains = sql.SQL("{} ILIKE {}")
+    texts = [name for name, decl in layer.fields.items() if decl.type == "string"]
+    ways = [contains.format(sql.Identifier(name), sql.Placeholder(f"word{number}")) for name in texts]
+    means = sql.SQL("{} = ANY({})")
+    ways += [means.format(sql.Identifier(name), sql.Placeholder(f"word{number}_{name}")) for name, _ in word.codes]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(ways)) if ways else sql.SQL("false")
 
 
 _BOX = sql.SQL("st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s, {})").format(sql.Literal(tables.SRID))

@@ -16,7 +16,8 @@ from starlette.responses import HTMLResponse, Response
 
 from shikong.layers.errors import UnknownLayer
 from shikong.processes.base import BadInput
-from shikong.providers.errors import BadParameter, NotFound
+from shikong.providers.errors import BadParameter, Gone, NotFound
+from shikong.server import versions
 from shikong.server.pygeoapi_api import Refusal
 from shikong.store.errors import DatabaseAway, NotPublished, QueryTooSlow, StoreError
 from shikong.store.jobs import JobEnded, NoSuchJob
@@ -29,6 +30,7 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     BadInput: (HTTPStatus.BAD_REQUEST, "InvalidParameterValue"),
     BadParameter: (HTTPStatus.BAD_REQUEST, "InvalidParameterValue"),
     NotFound: (HTTPStatus.NOT_FOUND, "NotFound"),
+    Gone: (HTTPStatus.GONE, "Gone"),
     UnknownLayer: (HTTPStatus.NOT_FOUND, "NotFound"),
     NotPublished: (HTTPStatus.NOT_FOUND, "NotFound"),
     NoSuchJob: (HTTPStatus.NOT_FOUND, "NoSuchJob"),
@@ -77,7 +79,10 @@ async def handle(request: Request, error: Exception) -> Response:
         LOG.error("request_failed", path=request.url.path, error=type(error).__name__, reason=str(error))
     parameter = getattr(error, "parameter", None)
     allowed = getattr(error, "allowed", ())
-    return respond(request, problem(status, code, str(error), parameter=parameter, allowed=allowed))
+    response = respond(request, problem(status, code, str(error), parameter=parameter, allowed=allowed))
+    if isinstance(error, Gone):
+        response.headers["Link"] = versions.header(error.links)
+    return response
 
 
 async def handle_refusal(request: Request, error: Exception) -> Response:

@@ -19,14 +19,16 @@ from starlette.requests import Request
 
 from shikong.layers.model import Layer
 from shikong.providers import crs as crs_rules
-from shikong.providers import items
+from shikong.providers import cursors, items
 from shikong.providers.cql2.evaluate import evaluating
-from shikong.providers.errors import BadParameter, NotFound
+from shikong.providers.cursors import Cursor
+from shikong.providers.errors import BadParameter
 from shikong.providers.items import Items
 from shikong.providers.times import parse_period
-from shikong.server import filtering, parameters
+from shikong.server import filtering, paging, parameters, versions
 from shikong.server.context import Context
 from shikong.server.pages import plain
+from shikong.server.paging import Page
 from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
 
 Answer = tuple[dict[str, str], HTTPStatus, str | bytes]
@@ -48,17 +50,15 @@ FORMATS = {"json": "application/geo+json", "html": "text/html; charset=utf-8", "
 def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], dict[str, dict[str, Any]]]:
     """pygeoapi's OpenAPI fragments, with the paging parameter that is ours."""
     tags, paths = itemtypes.get_oas_30(cfg, locale)
-    cursor = {
-        "name": "cursor", "in": "query", "required": False, "schema": {"type": "string"},
-        "description": "where the next page starts; taken from a `next` link",
-    }  # fmt: skip
     for path, operations in paths["paths"].items():
         if path.endswith("/items") and "get" in operations:
-            operations["get"]["parameters"] += [cursor, parameters.AS_OF, *filtering.openapi_parameters()]
+            operations["get"]["parameters"] += [
+                *parameters.PAGING, parameters.AS_OF, *filtering.openapi_parameters()
+            ]  # fmt: skip
         elif path.endswith("/queryables"):  # pygeoapi's others are not ours
             operations["get"]["parameters"] = [item for item in operations["get"]["parameters"] if "$ref" in item]
         elif "/items/" in path and "get" in operations:
-            operations["get"]["parameters"].append(parameters.AS_OF)
+            operations["get"]["parameters"] += [parameters.AS_OF, *parameters.SIMPLIFYING]
     paths["paths"]["/functions"] = filtering.openapi_functions()
     return tags, paths
 
@@ -68,25 +68,29 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer:
     given = request.query_params
     parameters.require_known(given, parameters.ITEMS | set(items.property_names(layer)))
     form = _format(request)
-    question = _question(context, layer, request)
-    statement = items.page(layer, question)
-    with evaluating(question.cql):
-        rows = await context.database.fetch(statement.query, statement.params)
-    page, more = rows[: question.limit], len(rows) > question.limit
+    question, cursor = _question(context, layer, request)
+    counting = parameters.counting(request.headers.get("prefer", ""))
+    if parameters.hits(given.get("resultType")):
+        with evaluating(question.cql):
+            matched = await paging.count(context, layer, question, counting or "exact")
+        found = Page(items.page(layer, question), [], None, matched)
+    else:
+        found = await paging.read(context, layer, question, cursor, counting)
     links = _page_links(context, request, layer, form)
-    if more:
-        links.append(_next_link(context, request, layer, items.encode_cursor(statement, page[-1]), form))
+    if found.next:
+        links.append(_next_link(context, request, layer, found.next, form))
     document: dict[str, Any] = {
         "type": "FeatureCollection",
-        "features": [items.feature(statement, row) for row in page],
-        "numberReturned": len(page),
+        "features": [items.feature(found.statement, row) for row in found.rows],
+        "numberReturned": len(found.rows),
         "timeStamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "links": links,
     }
-    matched = _matched(context, layer, question, len(page), more)
-    if matched is not None:
-        document["numberMatched"] = matched
+    if found.matched is not None:
+        document["numberMatched"] = found.matched
     headers = {"Content-Crs": f"<{question.crs.uri}>", "Content-Type": FORMATS[form]}
+    if counting is not None:
+        headers["Preference-Applied"] = f"count={counting}"
     if form == "html":
         return headers, HTTPStatus.OK, context.pages.items(request, layer, document, question.offset)
     if form == "jsonld":
@@ -95,7 +99,7 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer:
 
 
 async def get_item(context: Context, request: Request, layer: Layer, item: str) -> Answer:
-    """One feature. Raises NotFound, BadParameter."""
+    """One feature, as it is now or as one of its versions. Raises NotFound, Gone, BadParameter."""
     given = request.query_params
     parameters.require_known(given, parameters.ITEM)
     form = _format(request)
@@ -105,20 +109,26 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
     if period is not None and not period.instant:
         raise BadParameter("datetime", "one feature is asked for at one instant", ["2024-12-31"])
     known_at = parameters.known_at(given.get("asOf"), context.catalog.city.timezone)
-    statement = items.one(layer, item, Items(1, period=period, known_at=known_at, crs=crs))
+    question = Items(1, period=period, known_at=known_at, crs=crs, tolerance=parameters.tolerance(given, crs))
+    statement = items.one(layer, item, question)
     rows = await context.database.fetch(statement.query, statement.params)
+    found = await versions.of_feature(context, layer, item, period.start if period else None, known_at)
     if not rows:
-        known = f", as it was known at {given.get('asOf')}" if known_at else ""
-        raise NotFound(f"{layer.id} has no feature {item!r}" + (f" at {when}" if when else " now") + known)
+        asked = (f" at {when}" if when else "") + (f", as it was known at {given['asOf']}" if known_at else "")
+        versions.refuse(context, layer, item, found, asked)
     feature = items.feature(statement, rows[0])
     base = f"{context.base_url}/collections/{layer.id}"
+    memento = versions.links(context, layer, item, found, request)
     feature["links"] = [
         _link("self" if form == "json" else "alternate", FORMATS["json"], f"{base}/items/{item}?f=json"),
         _link("self" if form == "html" else "alternate", "text/html", f"{base}/items/{item}?f=html"),
         _link("collection", "application/json", base, layer.title.zh),
         _link("lineage", "application/json", f"{base}/items/{item}/lineage"),
+        *memento,
     ]
-    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": FORMATS[form]}
+    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": FORMATS[form], "Link": versions.header(memento)}
+    if found.given is not None:
+        headers["Memento-Datetime"] = versions.memento_datetime(found.given)
     if form == "html":
         return headers, HTTPStatus.OK, context.pages.item(request, layer, feature)
     if form == "jsonld":
@@ -131,28 +141,33 @@ def _linked_data(context: Context, layer: Layer, document: dict[str, Any], item:
     return str(geojson2jsonld(context.api, plain(document), layer.id, item, "id"))
 
 
-def _question(context: Context, layer: Layer, request: Request) -> Items:
+def _question(context: Context, layer: Layer, request: Request) -> tuple[Items, Cursor | None]:
+    """What a request for a page asks, and where it goes on from."""
     given = request.query_params
-    codes = context.catalog.city.crs
+    city = context.catalog.city
     sort = parameters.sorting(layer, given.get("sortby"))
-    cursor = given.get("cursor")
     when = given.get("datetime")
     if given.get("bbox-crs") is not None and given.get("bbox") is None:
         raise BadParameter("bbox-crs", "is given without bbox", ["bbox"])
+    cursor = cursors.decode(layer, given["cursor"], sort) if given.get("cursor") else None
+    crs = crs_rules.parse("crs", given.get("crs"), city.crs)
     return Items(
         limit=parameters.whole_number("limit", given.get("limit"), DEFAULT_LIMIT, 1, MAX_LIMIT),
         offset=parameters.whole_number("offset", given.get("offset"), 0, 0, parameters.MAX_OFFSET),
-        bbox=parameters.bbox(given.get("bbox"), crs_rules.parse("bbox-crs", given.get("bbox-crs"), codes)),
-        period=parse_period(when, context.catalog.city.timezone) if when else None,
-        known_at=parameters.known_at(given.get("asOf"), context.catalog.city.timezone),
+        bbox=parameters.bbox(given.get("bbox"), crs_rules.parse("bbox-crs", given.get("bbox-crs"), city.crs)),
+        period=parse_period(when, city.timezone) if when else None,
+        known_at=parameters.known_at(given.get("asOf"), city.timezone),
+        ids=parameters.ids(layer, given.get("ids")),
+        words=parameters.words(context.catalog, layer, given.get("q")),
         filters=parameters.property_filters(layer, given),
-        cql=parameters.cql_filter(layer, given, context.catalog.city),
+        cql=parameters.cql_filter(layer, given, city),
         sort=sort,
-        cursor=items.decode_cursor(layer, cursor, sort) if cursor else None,
-        crs=crs_rules.parse("crs", given.get("crs"), codes),
+        after=cursor.after if cursor else None,
+        crs=crs,
         geometry=not parameters.flag("skipGeometry", given.get("skipGeometry")),
-        properties=parameters.chosen_properties(layer, given.get("properties")),
-    )
+        tolerance=parameters.tolerance(given, crs),
+        properties=parameters.chosen_properties(layer, given),
+    ), cursor
 
 
 def _format(request: Request) -> str:
@@ -164,14 +179,6 @@ def _format(request: Request) -> str:
     if wanted not in FORMATS:
         raise BadParameter("f", f"{wanted!r} is not a format of features", list(FORMATS))
     return wanted
-
-
-def _matched(context: Context, layer: Layer, question: Items, returned: int, more: bool) -> int | None:
-    """How many features match, where that is known without counting."""
-    if question.cursor is None and question.offset == 0 and not more:
-        return returned
-    release = context.metadata.releases.get(layer.id)
-    return release.rows if release and question.plain else None
 
 
 def _page_links(context: Context, request: Request, layer: Layer, form: str) -> list[dict[str, str]]:

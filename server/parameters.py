@@ -9,16 +9,18 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, Literal
 
 from starlette.datastructures import QueryParams
 
-from shikong.layers.model import City, Layer
+from shikong.layers.catalog import Catalog
+from shikong.layers.model import City, Layer, Text
 from shikong.providers import crs as crs_rules
 from shikong.providers.cql2.compile import Filter, compile_filter
 from shikong.providers.cql2.parse import language
 from shikong.providers.crs import Box, ServedCrs
 from shikong.providers.errors import BadParameter, UnknownParameter
-from shikong.providers.items import Sort, Value, property_names
+from shikong.providers.items import Sort, Value, Word, property_names
 from shikong.providers.times import parse_instant
 from shikong.providers.values import parse_value
 
@@ -27,9 +29,10 @@ COMMON = frozenset({"f", "lang"})
 
 FILTER = frozenset({"filter", "filter-lang", "filter-crs"})
 ITEMS = FILTER | {
-    "asOf", "bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "cursor", "sortby", "properties", "skipGeometry",
+    "asOf", "bbox", "bbox-crs", "crs", "cursor", "datetime", "exclude-properties", "ids", "limit",
+    "max-allowable-offset", "offset", "properties", "q", "resultType", "skipGeometry", "sortby", "zoom-level",
 }  # fmt: skip
-ITEM = frozenset({"asOf", "crs", "datetime"})
+ITEM = frozenset({"asOf", "crs", "datetime", "max-allowable-offset", "zoom-level"})
 COVERAGE = frozenset({"asOf", "bbox", "bbox-crs", "datetime", "properties", "subset"})
 EDR = frozenset({"asOf", "coords", "datetime", "parameter-name", "crs", "z", "limit"})
 _RECORDS = frozenset({"bbox", "datetime", "limit", "offset", "q", "title", "kind"})
@@ -48,6 +51,36 @@ AS_OF = {
     "description": "answer with what the service knew at this time (RFC 3339; a day means its end); "
     "`datetime` says when things hold in the world, `asOf` when the service knew it",
 }  # fmt: skip
+
+
+def _described(name: str, kind: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": {"type": kind}, "description": description}
+
+
+#: How far shapes may be simplified, as OpenAPI tells it.
+SIMPLIFYING = [
+    _described(
+        "max-allowable-offset", "number", "simplify shapes by at most so much, in the units of the answer's CRS"
+    ),
+    _described(
+        "zoom-level", "integer", "simplify shapes as far as a map of this level (WebMercatorQuad) does not show"
+    ),
+]
+
+#: What pages of features know besides pygeoapi's parameters.
+PAGING = [
+    _described("cursor", "string", "where the next page starts; taken from a `next` link"),
+    _described("ids", "string", "only features with these ids, separated by commas"),
+    _described("q", "string", "words that a feature has in its texts, or that its codes mean"),
+    _described("exclude-properties", "string", "properties to leave out, separated by commas"),
+    *SIMPLIFYING,
+]
+
+#: Ids in one request, words in one search.
+MAX_IDS, MAX_WORDS = 1000, 10
+
+#: Length of a degree of latitude (m) in the middle of China, for what need not be exact.
+METRES_OF_A_DEGREE = 111_000
 
 _WHOLE = re.compile(r"-?\d{1,40}", re.ASCII)
 
@@ -118,16 +151,98 @@ def sorting(layer: Layer, text: str | None) -> tuple[Sort, ...]:
     return tuple(found)
 
 
-def chosen_properties(layer: Layer, text: str | None) -> tuple[str, ...] | None:
-    """`properties` as field names. Raises BadParameter."""
-    if text is None:
+def chosen_properties(layer: Layer, given: QueryParams) -> tuple[str, ...] | None:
+    """`properties`, or all but `exclude-properties`, as field names. Raises BadParameter."""
+    chosen, left_out = given.get("properties"), given.get("exclude-properties")
+    if chosen is not None and left_out is not None:
+        raise BadParameter("exclude-properties", "is given beside properties", ["properties", "exclude-properties"])
+    if chosen is not None:
+        return _properties(layer, "properties", chosen)
+    if left_out is None:
         return None
+    without = _properties(layer, "exclude-properties", left_out)
+    return tuple(name for name in property_names(layer) if name not in without)
+
+
+def _properties(layer: Layer, parameter: str, text: str) -> tuple[str, ...]:
     names = property_names(layer)
     wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for name in wanted:
         if name not in names:
-            raise BadParameter("properties", f"{name!r} is not a property of {layer.id}", names)
+            raise BadParameter(parameter, f"{name!r} is not a property of {layer.id}", names)
     return wanted
+
+
+def ids(layer: Layer, text: str | None) -> tuple[str, ...] | None:
+    """`ids`, separated by commas. Raises BadParameter."""
+    if text is None:
+        return None
+    wanted = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if len(wanted) > MAX_IDS:
+        raise BadParameter("ids", f"{len(wanted)} are given", [f"at most {MAX_IDS}"])
+    for item in wanted:
+        parse_value(layer, layer.key_field, item)
+    return wanted
+
+
+def words(catalog: Catalog, layer: Layer, text: str | None) -> tuple[Word, ...]:
+    """`q`: words, all of which a feature must have in its texts or in what its codes mean. Raises BadParameter."""
+    wanted = (text or "").split()
+    if len(wanted) > MAX_WORDS or "\0" in (text or ""):
+        raise BadParameter("q", "has too many words or a NUL", [f"at most {MAX_WORDS} words"])
+    coded = {name: catalog.codes[decl.codes].codes for name, decl in layer.fields.items() if decl.codes}
+    found = []
+    for word in wanted:
+        means = [
+            (name, tuple(code for code, told in codes.items() if _mentions(told.title, word)))
+            for name, codes in coded.items()
+        ]
+        found.append(Word(word, tuple((name, codes) for name, codes in means if codes)))
+    return tuple(found)
+
+
+def _mentions(title: Text, word: str) -> bool:
+    return word.lower() in title.zh.lower() or word.lower() in title.en.lower()
+
+
+def tolerance(given: QueryParams, crs: ServedCrs) -> float | None:
+    """How far shapes may be simplified, in degrees: `max-allowable-offset` in the units of the answer's CRS, or half a
+    pixel of `zoom-level` (WebMercatorQuad). Raises BadParameter."""
+    offset, zoom = given.get("max-allowable-offset"), given.get("zoom-level")
+    if offset is not None and zoom is not None:
+        raise BadParameter("zoom-level", "is given beside max-allowable-offset", ["zoom-level", "max-allowable-offset"])
+    if zoom is not None:
+        return 360 / 512 / (1 << whole_number("zoom-level", zoom, 0, 0, 24))
+    if offset is None:
+        return None
+    try:
+        size = float(offset)
+    except ValueError as error:
+        raise BadParameter("max-allowable-offset", f"{offset!r} is not a number", ["a number from 0 on"]) from error
+    if not 0 <= size < math.inf:
+        raise BadParameter("max-allowable-offset", f"{offset!r} is no distance", ["a number from 0 on"])
+    return size if crs.same_as_storage else size / METRES_OF_A_DEGREE
+
+
+def hits(text: str | None) -> bool:
+    """`resultType`: whether only the number of features is asked for. Raises BadParameter."""
+    if text not in (None, "hits", "results"):
+        raise BadParameter("resultType", f"{text!r} is not known", ["results", "hits"])
+    return text == "hits"
+
+
+Counting = Literal["exact", "estimated"]
+
+
+def counting(prefer: str) -> Counting | None:
+    """`Prefer: count=exact` or `count=estimated`: how to find out how many features match."""
+    for preference in prefer.split(","):
+        match preference.strip().lower():
+            case "count=exact":
+                return "exact"
+            case "count=estimated":
+                return "estimated"
+    return None
 
 
 def property_filters(layer: Layer, given: QueryParams) -> tuple[tuple[str, Value], ...]:

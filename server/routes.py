@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
 from pygeoapi import api as core
 from pygeoapi.api import coverages, environmental_data_retrieval, itemtypes, processes, tiles
 from starlette.concurrency import run_in_threadpool
@@ -20,9 +21,20 @@ from starlette.types import Receive, Scope, Send
 
 from shikong.layers.model import Layer
 from shikong.providers import iso19139, release_document, release_records
+from shikong.providers import versions as version_rules
 from shikong.providers.errors import CollectionNotFound, NotFound
 from shikong.providers.knowledge import as_known_at
-from shikong.server import errors, features, filtering, health, lineage, openapi, parameters, process_execution
+from shikong.server import (
+    errors,
+    features,
+    filtering,
+    health,
+    lineage,
+    openapi,
+    parameters,
+    process_execution,
+    versions,
+)
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
 from shikong.server.context import Context
@@ -107,6 +119,21 @@ class Endpoints:
         """Where a feature comes from."""
         return await lineage.get_lineage(self._context, request, _with_items(self._layer(request)))
 
+    async def collection(self, request: Request) -> Response:
+        """What one collection tells of itself; of features also along which clock they have versions."""
+        answer = await self.pygeoapi(core.describe_collections, "collection_id")(request)
+        layer = self._layer(request)
+        if layer.kind != "features" or "json" not in answer.headers["content-type"]:
+            return answer
+        document = orjson.loads(answer.body) | {"versioning": {"timeAxis": version_rules.time_axis(layer)}}
+        answer.body = orjson.dumps(document)
+        answer.headers["content-length"] = str(len(answer.body))
+        return answer
+
+    async def versions(self, request: Request) -> Response:
+        """The Time Map of a feature."""
+        return await versions.get_time_map(self._context, request, _with_items(self._layer(request)))
+
     async def tile(self, request: Request) -> Response:
         """One vector tile."""
         return await tile_block.get_tile(self._context, request, self._layer(request))
@@ -184,6 +211,7 @@ def routes(context: Context) -> list[Route]:
         Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", Direct(ends.tile), methods=["GET"]),
         Route(f"{collection}/items", Direct(ends.items), methods=["GET"]),
         Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage),
+        Route(f"{collection}/items/{{item_id:path}}/versions", ends.versions),
         Route(f"{collection}/items/{{item_id:path}}", ends.item),
         Route("/", pygeoapi(core.landing_page)),
         Route("/health", ends.health),
@@ -191,7 +219,7 @@ def routes(context: Context) -> list[Route]:
         Route("/functions", filtering.get_functions),
         Route("/openapi", pygeoapi(core.openapi_, known=frozenset({"ui"}))),
         Route("/collections", pygeoapi(core.describe_collections, known=_PAGING)),
-        Route(collection, pygeoapi(core.describe_collections, "collection_id")),
+        Route(collection, ends.collection),
         Route(f"{collection}/schema", pygeoapi(core.get_collection_schema, "collection_id")),
         Route(f"{collection}/queryables", ends.queryables),
         Route(f"{collection}/tiles", pygeoapi(tiles.get_collection_tiles, "collection_id")),

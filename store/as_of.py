@@ -49,6 +49,11 @@ def release_at(layer: Layer, moment: sql.Composable) -> sql.Composable:
     )
 
 
+def newest(layer: Layer) -> sql.Composable:
+    """SQL for the number of the layer's newest release; null before the first."""
+    return sql.SQL("(SELECT max(id) FROM shikong.release WHERE layer = {})").format(sql.Literal(layer.id))
+
+
 def known(layer: Layer, release: sql.Composable, names: list[str] | None = None) -> sql.Composable:
     """SQL for the rows that were known at a release: those that held and those that had ended by then."""
     columns = sql.SQL(", ").join(map(sql.Identifier, names or ["_row", *tables.row_columns(layer)]))

@@ -41,10 +41,10 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def get(self, path: str, accept: str | None = None, **params: Any) -> Answer:
+    def get(self, path: str, accept: str | None = None, prefer: str | None = None, **params: Any) -> Answer:
         """GET; `params` with underscores for hyphens (bbox_crs, filter_lang)."""
         query = {name.replace("_", "-") if name in _HYPHENED else name: value for name, value in params.items()}
-        headers = {"accept": accept} if accept else {}
+        headers = {name: value for name, value in (("accept", accept), ("prefer", prefer)) if value}
         answer = self._http.get(self.url + path, params=query, headers=headers)
         return Answer(answer.status_code, answer.headers, answer.content)
 
@@ -60,4 +60,6 @@ class Client:
         return Answer(answer.status_code, answer.headers, answer.content)
 
 
-_HYPHENED = {"bbox_crs", "filter_crs", "filter_lang", "parameter_name"}
+_HYPHENED = {
+    "bbox_crs", "filter_crs", "filter_lang", "parameter_name", "exclude_properties", "max_allowable_offset", "zoom_level",
+}  # fmt: skip

@@ -122,7 +122,7 @@ def test_one_feature_then_and_now(client: Any, sample_city: Any) -> None:
     now = client.get(path, f="json").json
     then = client.get(path, f="json", datetime="2020-06-30").json
     assert then["properties"]["dlbm"] == ended["dlbm"] != now["properties"]["dlbm"]
-    assert client.get(path, f="json", datetime="1999-01-01").status == 404
+    assert client.get(path, f="json", datetime="1999-01-01").status == 410
 
 
 def test_events_in_an_interval(client: Any) -> None:

@@ -73,7 +73,7 @@ def test_two_deliveries_are_told_apart_and_the_first_comes_back(
     assert names(asOf="2020-01-01") == {}
     one = client.get(f"{items}/A2", params={"f": "json", "asOf": first["properties"]["created"]})
     assert one.json()["properties"]["stnm"] == "二站"
-    assert client.get(f"{items}/A2", params={"f": "json"}).status_code == 404
+    assert client.get(f"{items}/A2", params={"f": "json"}).status_code == 410
 
     assert first["properties"]["counts"]["quarantined"] == 1
     assert [(q["rule"], q["field"], q["failed"], q["pass"]) for q in first["properties"]["quality"]] == [
@@ -154,3 +154,30 @@ def _flat(path: Path, height: float) -> None:
         transform=from_origin(116, 36.5, 0.01, 0.01),
     ) as target:  # fmt: skip
         target.write(np.full((1, 3, 4), height, dtype="float32"))
+
+
+def test_a_walk_through_pages_tells_what_was_known_at_its_start(
+    city: tuple[httpx.Client, Callable[..., str]], tmp_path: Path
+) -> None:
+    client, shikong = city
+    for name, stations in (("first.csv", range(30)), ("second.csv", range(10, 50))):
+        rows = [f"S{n:02},{name[0]}{n},{115.9 + n / 1000},36.4" for n in stations]
+        (tmp_path / name).write_text("stcd,stnm,lon,lat\n" + "\n".join(rows), encoding="utf-8")
+    shikong("ingest", "first.csv", "--layer", "hydro_stations")
+
+    def walk(meanwhile: Callable[[], object], **params: Any) -> list[tuple[str, str]]:
+        page = client.get("/collections/hydro_stations/items", params={"f": "json", "limit": 7, **params}).json()
+        found = [(f["id"], f["properties"]["stnm"]) for f in page["features"]]
+        meanwhile()
+        while following := [link["href"] for link in page["links"] if link["rel"] == "next"]:
+            page = client.get(following[0]).json()
+            found += [(f["id"], f["properties"]["stnm"]) for f in page["features"]]
+        return found
+
+    before = [(f"S{n:02}", f"f{n}") for n in range(30)]
+    assert sorted(walk(lambda: None)) == before
+    assert sorted(walk(lambda: shikong("ingest", "second.csv", "--layer", "hydro_stations"))) == before
+    after = [(f"S{n:02}", f"s{n}") for n in range(10, 50)]
+    assert sorted(walk(lambda: None)) == after
+    back = walk(lambda: shikong("ingest", "first.csv", "--layer", "hydro_stations"), sortby="-stnm")
+    assert back == sorted(after, key=lambda pair: pair[1], reverse=True)
