@@ -2,7 +2,7 @@
 SIZE ?= small
 BIN := .venv/bin
 
-.PHONY: help up down test test-clients bench bench-load bench-raster lint format setup setup-dev setup-clients clean
+.PHONY: help up down test test-clients bench bench-load bench-history bench-raster lint format setup setup-dev setup-clients clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ bench: setup-dev ## print requests/s and ratios against the peers
 
 bench-load: setup-dev ## print how long a load takes beside raw COPY
 	@$(BIN)/python bench/load.py
+
+bench-history: setup-dev ## print whether a long history slows today's answers
+	@$(BIN)/python bench/history.py
 
 bench-raster: setup-dev ## print how long 5 GB take to become a COG, beside gdal_translate
 	@$(BIN)/python bench/raster.py

@@ -13,6 +13,8 @@ import argparse
 import os
 import random
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +39,7 @@ from shikong.samples import city
 from shikong.store import cluster, migrate
 from shikong.store.cluster import Cluster
 from shikong.store.database import Database
+from shikong.store.releases import Counts
 from shikong.store.settings import StoreSettings
 
 DATABASE = "bench_load"
@@ -69,12 +72,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", default="city", help="size of the sample city (default city: 500,000 parcels)")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument(
+        "--copies", type=int, metavar="N", help="only load N copies side by side, and say how much memory it took"
+    )
     options = parser.parse_args()
     data = Path(os.environ.get("SHIKONG_BENCH_DATA") or servers.ROOT / "var/bench").resolve()
-    first, second = _deliveries(data, options.size)
+    first, second = deliveries(data, options.size)
     running = cluster.private(data)
     running.ensure_running()
     times = Times()
+    if options.copies:
+        _memory(running, data, first, options.copies)
+        return
     try:
         for _ in range(options.rounds):
             _round(running, data, first, second, times)
@@ -83,7 +92,7 @@ def main() -> None:
     _show(times, len(gpd.read_file(first, ignore_geometry=True, columns=["bsm"])))
 
 
-def _deliveries(data: Path, size: str) -> tuple[Path, Path]:
+def deliveries(data: Path, size: str) -> tuple[Path, Path]:
     """A GeoPackage of what holds now, and the same with 1 % of the rows changed."""
     files = data / f"city-{size}"
     if not (files / "manifest.json").exists():
@@ -99,12 +108,52 @@ def _deliveries(data: Path, size: str) -> tuple[Path, Path]:
     return first, second
 
 
-def _round(running: Cluster, data: Path, first: Path, second: Path, times: Times) -> None:
+def _memory(running: Cluster, data: Path, first: Path, copies: int) -> None:
+    """Load the city several times over, each copy east of the one before, in a process that does nothing else."""
+    many = data / f"delivery_{copies}_copies.gpkg"
+    if not many.exists():
+        for number in range(copies):
+            frame = pyogrio.read_dataframe(first)
+            frame["bsm"] = f"{number}" + frame["bsm"]
+            frame.geometry = frame.geometry.translate(0, number * 150_000)
+            frame.to_file(many, driver="GPKG", mode="a" if number else "w")
+    script = (
+        "import sys, resource, pathlib; sys.path.insert(0, sys.argv[1]); import load;"
+        "counts = load.one(sys.argv[2], pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4]));"
+        "print(f'{counts.added:,} rows,', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, 'MiB at most')"
+    )
+    try:
+        dsn = _empty(running)
+        subprocess.run(
+            [sys.executable, "-c", script, str(Path(__file__).parent), dsn, str(data), str(many)], check=True
+        )
+    finally:
+        running.stop()
+
+
+def one(dsn: str, data: Path, file: Path) -> Counts:
+    """Load a file into an empty database."""
+    store = Database(StoreSettings(data=data, database_url=dsn, statement_timeout=3600, pool_size=2))
+    try:
+        return ingest(
+            store, catalog.default(), file, "parcels", Options(origin="generated", valid_from=AT), lambda *_: None
+        ).counts
+    finally:
+        store.close_threads()
+
+
+def _empty(running: Cluster) -> str:
+    """An empty database of the present shape; its address."""
     with psycopg.connect(running.dsn_of("postgres"), autocommit=True) as conn:
         conn.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
         conn.execute(f"CREATE DATABASE {DATABASE}")
     dsn = running.dsn_of(DATABASE)
     migrate.migrate(dsn)
+    return dsn
+
+
+def _round(running: Cluster, data: Path, first: Path, second: Path, times: Times) -> None:
+    dsn = _empty(running)
     _copy(dsn, first, times)
     store = Database(StoreSettings(data=data, database_url=dsn, statement_timeout=3600, pool_size=2))
     try:

@@ -17,6 +17,7 @@ from shikong.ingest.readers.base import Geometries
 from shikong.layers.model import Layer
 from shikong.layers.rules import Severity, ValidGeometry
 from shikong.store import ellipsoid
+from shikong.store.ellipsoid import Rings
 
 _TYPE_IDS = {
     "Point": 0, "LineString": 1, "Polygon": 3, "MultiPoint": 4, "MultiLineString": 5, "MultiPolygon": 6,
@@ -101,11 +102,12 @@ def _repair(layer: Layer, shapes: Geometries, invalid: Any) -> Geometries:
     return shapes
 
 
-def derive(layer: Layer, shapes: Geometries) -> dict[str, Any]:
+def derive(layer: Layer, shapes: Geometries, rings: Rings | None) -> dict[str, Any]:
     """Values of the layer's derived fields (m2, m), rounded to 0.01 as areas are reported."""
-    rules = {"ellipsoidal_area": ellipsoid.areas, "ellipsoidal_length": ellipsoid.lengths}
-    return {
-        name: np.round(rules[decl.derived](shapes), 2)
-        for name, decl in layer.fields.items()
-        if decl.derived is not None
-    }
+    found = {}
+    for name, decl in layer.fields.items():
+        if decl.derived == "ellipsoidal_area":
+            found[name] = np.round(ellipsoid.areas(shapes, rings), 2)
+        elif decl.derived == "ellipsoidal_length":
+            found[name] = np.round(ellipsoid.lengths(shapes), 2)
+    return found

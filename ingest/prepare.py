@@ -31,6 +31,7 @@ from shikong.ingest.readers.base import Batch, Geometries
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import content, tables
+from shikong.store.ellipsoid import Rings, rings_of
 
 _TYPES = {
     "string": pa.large_string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(),
@@ -85,7 +86,8 @@ def prepare(how: Preparation, batch: Batch) -> Prepared:
     keep &= converted.keep
     sound = shapes.copy()
     sound[~keep] = None
-    values = converted.values | geometry.derive(layer, sound)
+    rings = rings_of(sound) if how.edges or layer.geometry in ("Polygon", "MultiPolygon") else None
+    values = converted.values | geometry.derive(layer, sound, rings)
     values.setdefault("origin", np.full(number, how.origin, dtype=object))
     if layer.versioned:
         values.setdefault("valid_from", np.full(number, how.valid_from, dtype=object))
@@ -100,7 +102,8 @@ def prepare(how: Preparation, batch: Batch) -> Prepared:
     values = {name: column[kept] for name, column in values.items()}
     values["geom"] = shapely.to_wkb(shapely.set_srid(good, tables.SRID), include_srid=True)
     keyless = _give_keys(layer, values)
-    edges, ending = _edges(layer, values, good, numbers) if how.edges else (None, [])
+    whole = rings if len(kept) == number else None  # then the good shapes are all shapes
+    edges, ending = _edges(layer, values, good, numbers, whole) if how.edges else (None, [])
     return Prepared(
         batch, _arrow(layer, values, numbers), _places(how.catalog, good), keep, shapes,
         [*converted.findings, *found, *broken], keyless, edges, ending,
@@ -119,11 +122,11 @@ def _give_keys(layer: Layer, values: dict[str, Any]) -> int:
 
 
 def _edges(
-    layer: Layer, values: dict[str, Any], shapes: Geometries, numbers: NDArray[np.int64]
+    layer: Layer, values: dict[str, Any], shapes: Geometries, numbers: NDArray[np.int64], rings: Rings | None
 ) -> tuple[Edges, list[int]]:
-    """The edges of what holds from now on, and the rows that will end."""
-    if not layer.versioned:
-        return edges_of(shapes, numbers), []
+    """The edges of what holds from now on, and the rows that will end. rings: of the shapes, where they are at hand."""
+    if not layer.versioned or all(end is None for end in values["valid_to"]):
+        return edges_of(shapes, numbers, rings), []
     now = datetime.now(UTC)
     holds = np.array([end is None or end > now for end in values["valid_to"]], dtype=bool)
     ending = [int(row) for row, end in zip(numbers, values["valid_to"], strict=True) if end is not None and end > now]

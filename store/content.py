@@ -14,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from shikong.layers.model import Layer
 
 
@@ -28,32 +31,24 @@ def digests(layer: Layer, values: Mapping[str, Sequence[Any]], wkb: Sequence[byt
     values: column -> value per row, at least the content fields. wkb: the geometry of each row as it is stored
     (EWKB, EPSG:4490).
     """
-    columns = [_labelled(name, values[name]) for name in content_fields(layer)]
-    return [hashlib.md5(b"".join(row), usedforsecurity=False).digest() for row in zip(*columns, wkb, strict=True)]
+    texts = {name for name, decl in layer.fields.items() if decl.type == "string"} | {"origin"}
+    columns = [
+        _labelled(name, values[name] if name in texts else [None if v is None else _text(v) for v in values[name]])
+        for name in content_fields(layer)
+    ]
+    joined = pc.binary_join_element_wise(*columns, pa.array(wkb, pa.large_binary()), pa.scalar(b"", pa.large_binary()))
+    return [hashlib.md5(row, usedforsecurity=False).digest() for row in joined.to_pylist()]
 
 
-def _labelled(name: str, column: Sequence[Any]) -> list[bytes]:
-    """A column's values with its name, as bytes; nothing where a value is missing."""
-    label = b"\x1f" + name.encode() + b"\x1e"
-    known: dict[Any, bytes] = {None: b""}  # many columns have few values
-    found = []
-    for value in column:
-        text = known.get(value)
-        if text is None:
-            text = label + _text(value).encode()
-            if len(known) < _REMEMBERED:
-                known[value] = text
-        found.append(text)
-    return found
-
-
-_REMEMBERED = 1000
+def _labelled(name: str, texts: Sequence[str | None]) -> pa.Array:
+    """A column's texts with its name, as bytes; nothing where one is missing."""
+    label = pa.scalar(f"\x1f{name}\x1e", pa.large_string())
+    labelled = pc.binary_join_element_wise(label, pa.array(texts, pa.large_string()), pa.scalar("", pa.large_string()))
+    return pc.fill_null(labelled, "").cast(pa.large_binary())
 
 
 def _text(value: Any) -> str:
     """A value as text that is the same for equal values, whatever the time zone."""
-    if isinstance(value, str):
-        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, float):

@@ -10,6 +10,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,25 +37,42 @@ _GEOD = Geod(a=SEMI_MAJOR, rf=INVERSE_FLATTENING)
 Values = NDArray[np.float64]
 
 
-def areas(geometries: Any) -> Values:
-    """Ellipsoidal area in m2 of each geometry of an array (EPSG:4490, x = longitude); 0 for lines and points."""
-    shapes = np.asarray(geometries, dtype=object)
-    polygons, owner = shapely.get_parts(shapes, return_index=True)
+@dataclass(frozen=True)
+class Rings:
+    """The rings of some shapes: all their points, which ring each belongs to, which shape each ring belongs to, and
+    whether it is the rim of a surface (and not of a hole)."""
+
+    coordinates: Values
+    ring: NDArray[np.intp]
+    shape: NDArray[np.intp]
+    rim: NDArray[np.bool_]
+
+
+def rings_of(geometries: Any) -> Rings:
+    """The rings of an array of geometries; lines and points have none."""
+    polygons, owner = shapely.get_parts(np.asarray(geometries, dtype=object), return_index=True)
     surfaces = shapely.get_type_id(polygons) == 3
-    rings, polygon_of_ring = shapely.get_rings(polygons[surfaces], return_index=True)
-    total = np.zeros(len(shapes))
-    if len(rings) == 0:
-        return total
-    ring_areas = np.abs(_ring_areas(rings))
-    first_of_polygon = np.r_[True, polygon_of_ring[1:] != polygon_of_ring[:-1]]
-    signed = np.where(first_of_polygon, ring_areas, -ring_areas)
-    np.add.at(total, owner[surfaces][polygon_of_ring], signed)
+    rings, polygon = shapely.get_rings(polygons[surfaces], return_index=True)
+    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
+    rim = np.r_[True, polygon[1:] != polygon[:-1]][: len(polygon)]
+    return Rings(coordinates, ring, owner[surfaces][polygon], rim)
+
+
+def areas(geometries: Any, rings: Rings | None = None) -> Values:
+    """Ellipsoidal area in m2 of each geometry of an array (EPSG:4490, x = longitude); 0 for lines and points.
+
+    rings: the geometries' rings, where they are at hand.
+    """
+    of = rings or rings_of(geometries)
+    total = np.zeros(len(geometries))
+    if len(of.shape):
+        measured = np.abs(_ring_areas(of.coordinates, of.ring, len(of.shape)))
+        np.add.at(total, of.shape, np.where(of.rim, measured, -measured))
     return total
 
 
-def _ring_areas(rings: Any) -> Values:
+def _ring_areas(coordinates: Values, ring: NDArray[np.intp], number: int) -> Values:
     """Signed area of each closed ring."""
-    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
     same = ring[1:] == ring[:-1]
     origin = np.floor(coordinates[:, 0].min())  # any meridian will do; a near one keeps the numbers small
     lon, lat = np.radians(coordinates[:, 0] - origin), np.radians(coordinates[:, 1])
@@ -62,7 +80,7 @@ def _ring_areas(rings: Any) -> Values:
     half_height, middle = (lat[1:] - lat[:-1]) / 2, (lat[1:] + lat[:-1]) / 2
     strip = _strip(np.sin(half_height), np.cos(middle))
     trapezoids = 2 * _B**2 * mean_lon * strip
-    return np.bincount(ring[:-1][same], weights=trapezoids[same], minlength=len(rings)).astype(float)
+    return np.bincount(ring[:-1][same], weights=trapezoids[same], minlength=number).astype(float)
 
 
 def _strip(sine: Values, cosine: Values) -> Values:

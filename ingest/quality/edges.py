@@ -22,6 +22,7 @@ import shapely
 from numpy.typing import NDArray
 
 from shikong.ingest.readers.base import Geometries
+from shikong.store.ellipsoid import Rings, rings_of
 
 Boxes = NDArray[np.float64]
 
@@ -63,11 +64,10 @@ class Edges:
         return near, own
 
 
-def edges_of(shapes: Geometries, rows: NDArray[np.int64]) -> Edges:
-    """The edges of surfaces (EPSG:4490) from these rows of the source."""
-    parts, shape = shapely.get_parts(shapes, return_index=True)
-    rings, part = shapely.get_rings(parts, return_index=True)
-    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
+def edges_of(shapes: Geometries, rows: NDArray[np.int64], rings: Rings | None = None) -> Edges:
+    """The edges of surfaces (EPSG:4490) from these rows of the source. rings: the shapes', where they are at hand."""
+    of = rings or rings_of(shapes)
+    coordinates, ring = of.coordinates, of.ring
     cells = np.rint(coordinates / _SAME).astype(np.int64).view(np.uint64)
     vertices = _mixed(_mixed(cells[:, 0]) + cells[:, 1])
     starts, ends = vertices[:-1], vertices[1:]
@@ -77,7 +77,7 @@ def edges_of(shapes: Geometries, rows: NDArray[np.int64]) -> Edges:
     edges["forward"] = (starts < ends)[real]
     edges["ends"][:, :2] = coordinates[:-1][real]
     edges["ends"][:, 2:] = coordinates[1:][real]
-    return Edges(rows, shapely.bounds(shapes), edges, shape[part[ring[:-1][real]]])
+    return Edges(rows, shapely.bounds(shapes), edges, of.shape[ring[:-1][real]])
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
