@@ -141,10 +141,11 @@ def test_sorting_by_anything_else_is_refused_with_the_properties(text: str) -> N
 
 
 def test_chosen_properties_come_once_in_the_order_asked() -> None:
-    assert parameters.chosen_properties(PARCELS, "tbmj, dlbm,tbmj") == ("tbmj", "dlbm")
-    assert parameters.chosen_properties(PARCELS, None) is None
-    with pytest.raises(BadParameter, match="'nothing'"):
-        parameters.chosen_properties(PARCELS, "tbmj,nothing")
+    assert parameters.chosen_properties(PARCELS, QueryParams({"properties": "tbmj, dlbm,tbmj"})) == ("tbmj", "dlbm")
+    assert parameters.chosen_properties(PARCELS, QueryParams()) is None
+    for name in ("properties", "exclude-properties"):
+        with pytest.raises(BadParameter, match="'nothing'"):
+            parameters.chosen_properties(PARCELS, QueryParams({name: "tbmj,nothing"}))
 
 
 def test_filters_are_read_in_the_type_of_their_field() -> None:
