@@ -10,6 +10,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,15 @@ def digests(layer: Layer, values: Mapping[str, Sequence[Any]], wkb: Sequence[byt
     """
     columns = [_labelled(name, values[name]) for name in content_fields(layer)]
     return [hashlib.md5(b"".join(row), usedforsecurity=False).digest() for row in zip(*columns, wkb, strict=True)]
+
+
+def state(digest: uuid.UUID, valid_from: datetime | None, valid_to: datetime | None) -> str:
+    """What tells a feature's present state from every other: its content's digest, and since and until when it holds.
+
+    valid_from, valid_to: None where the layer has no valid time.
+    """
+    times = "".join("/" if time is None else f"/{time.astimezone(UTC).isoformat()}" for time in (valid_from, valid_to))
+    return hashlib.md5(digest.bytes + times.encode(), usedforsecurity=False).hexdigest()
 
 
 def _labelled(name: str, column: Sequence[Any]) -> list[bytes]:
