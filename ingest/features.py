@@ -178,7 +178,7 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     )
     release = releases.next_release(conn, layer, origin, Counts(account.read, 0, 0))
     first, ended = tables.next_row(conn, layer), 0
-    if options.ending and options.valid_from is not None:
+    if options.ending:
         ended = publish.end_features(conn, layer, release, options.ending, options.valid_from)
     aside = database is not None and len(job.rows) >= bulk.LEAST_ROWS and bulk.is_first(conn, layer)
     if database is not None and aside:

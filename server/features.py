@@ -23,7 +23,7 @@ from shikong.providers import items
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.providers.items import Items
 from shikong.providers.times import parse_period
-from shikong.server import parameters
+from shikong.server import access, etags, parameters
 from shikong.server.context import Context
 from shikong.server.pages import plain
 from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
@@ -105,6 +105,12 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
         known = f", as it was known at {given.get('asOf')}" if known_at else ""
         raise NotFound(f"{layer.id} has no feature {item!r}" + (f" at {when}" if when else " now") + known)
     feature = items.feature(statement, rows[0])
+    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": FORMATS[form]}
+    tag = etags.of_feature(layer, feature["properties"], rows[0][-1], form, crs)
+    if tag is not None and form == "json":
+        headers["ETag"] = tag
+        if request.method in ("GET", "HEAD") and etags.is_known(request, tag):
+            return headers, HTTPStatus.NOT_MODIFIED, b""
     base = f"{context.base_url}/collections/{layer.id}"
     feature["links"] = [
         _link("self" if form == "json" else "alternate", FORMATS["json"], f"{base}/items/{item}?f=json"),
@@ -112,9 +118,9 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
         _link("collection", "application/json", base, layer.title.zh),
         _link("lineage", "application/json", f"{base}/items/{item}/lineage"),
     ]
-    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": FORMATS[form]}
     if form == "html":
-        return headers, HTTPStatus.OK, context.pages.item(request, layer, feature)
+        form_of = access.editable(context, layer) and period is None and known_at is None
+        return headers, HTTPStatus.OK, context.pages.item(request, layer, feature, tag if form_of else None)
     if form == "jsonld":
         return headers, HTTPStatus.OK, _linked_data(context, layer, feature, item)
     return headers, HTTPStatus.OK, orjson.dumps(feature)

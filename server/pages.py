@@ -14,6 +14,7 @@ from pygeoapi.util import render_j2_template
 from starlette.requests import Request
 
 from shikong.layers.model import Layer
+from shikong.providers.options import field_schemas
 
 
 class Pages:
@@ -33,9 +34,11 @@ class Pages:
         data = self._with_paths(request, layer, plain(document)) | {"offset": offset, "id_field": layer.key_field}
         return self.render("collections/items/index.html", data, request)
 
-    def item(self, request: Request, layer: Layer, feature: dict[str, Any]) -> str:
-        """One feature."""
+    def item(self, request: Request, layer: Layer, feature: dict[str, Any], tag: str | None = None) -> str:
+        """One feature. tag: its entity tag, where the reader may edit it."""
         data = self._with_paths(request, layer, plain(feature)) | {"id_field": layer.key_field}
+        if tag is not None:
+            data["edit"] = {"etag": tag, "fields": field_schemas(layer)}
         return self.render("collections/items/item.html", data, request)
 
     def _with_paths(self, request: Request, layer: Layer, data: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from shikong.layers.model import Layer
 from shikong.providers import iso19139, release_document, release_records
 from shikong.providers.errors import CollectionNotFound, NotFound
 from shikong.providers.knowledge import as_known_at
-from shikong.server import errors, features, health, lineage, openapi, parameters, process_execution
+from shikong.server import editing, errors, features, health, lineage, openapi, parameters, process_execution
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
 from shikong.server.context import Context
@@ -31,6 +31,7 @@ from shikong.server.stac import Stac
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+_EDITING = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _PAGING = frozenset({"limit", "offset"})
 
 
@@ -95,6 +96,18 @@ class Endpoints:
             raise NotFound(f"there is no release {identifier!r}")
         record = release_document.record(row, self._context.base_url)
         return Response(iso19139.document(record), media_type="application/xml")
+
+    async def edit_items(self, request: Request) -> Response:
+        """New features of a collection."""
+        return await editing.edit_items(self._context, request, self._layer(request))
+
+    async def edit_item(self, request: Request) -> Response:
+        """Changes of one feature."""
+        return await editing.edit_item(self._context, request, self._layer(request))
+
+    async def transactions(self, request: Request) -> Response:
+        """Changes of several layers as one."""
+        return await editing.transact(self._context, request)
 
     async def lineage(self, request: Request) -> Response:
         """Where a feature comes from."""
@@ -177,7 +190,10 @@ def routes(context: Context) -> list[Route]:
         Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", Direct(ends.tile), methods=["GET"]),
         Route(f"{collection}/items", Direct(ends.items), methods=["GET"]),
         Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage),
-        Route(f"{collection}/items/{{item_id:path}}", ends.item),
+        Route(f"{collection}/items/{{item_id:path}}", ends.item, methods=["GET"]),
+        Route(f"{collection}/items", ends.edit_items, methods=_EDITING),
+        Route(f"{collection}/items/{{item_id:path}}", ends.edit_item, methods=_EDITING),
+        Route("/transactions", ends.transactions, methods=["POST", "OPTIONS"]),
         Route("/", pygeoapi(core.landing_page)),
         Route("/health", ends.health),
         Route("/conformance", ends.conformance),

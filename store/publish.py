@@ -88,10 +88,10 @@ def publish_features(
     )  # fmt: skip
 
 
-def end_features(conn: Connection[Any], layer: Layer, release: int, keys: Sequence[Any], at: datetime) -> int:
+def end_features(conn: Connection[Any], layer: Layer, release: int, keys: Sequence[Any], at: datetime | None) -> int:
     """End the features with these keys, as a part of a release; returns how many rows held until now.
 
-    at: with valid time, when they end; what is known of before stays. Blocks and counts are the caller's.
+    at: when they end, for a layer with valid time; what held before stays known. Blocks and counts are the caller's.
     """
     ends = "c.{key} = ANY(%(keys)s)" + (" AND (c.valid_to IS NULL OR c.valid_to > %(at)s)" if layer.versioned else "")
     statement = (_END_ROWS if layer.versioned else _MOVE_ROWS).replace("{which}", ends)

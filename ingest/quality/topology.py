@@ -42,9 +42,12 @@ _STAYING = """
     WHERE {holds} AND NOT EXISTS (SELECT FROM {staged} AS s WHERE s.{key} = c.{key})
 """
 # Of the rows that stay, those that a new one may touch.
-_STAYING_NEAR = _STAYING + """
+_STAYING_NEAR = (
+    _STAYING
+    + """
     AND c._row IN (SELECT n._row FROM {staged} AS s JOIN {table} AS n ON n.geom && s.geom)
 """
+)
 
 
 @dataclass
@@ -173,9 +176,7 @@ def _sweep(
         yield part, len(near)
 
 
-def _slices(
-    conn: Connection[Any], layer: Layer, mode: Mode, only: list[int] | None, local: bool
-) -> Iterator[_Slice]:
+def _slices(conn: Connection[Any], layer: Layer, mode: Mode, only: list[int] | None, local: bool) -> Iterator[_Slice]:
     holds = "(valid_to IS NULL OR valid_to > now())"
     chosen = "true" if only is None else "_source_row IN (SELECT unnest(%(only)s::bigint[]))"
     staying = (_STAYING_NEAR if local else _STAYING) if mode == "update" else ""
