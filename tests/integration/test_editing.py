@@ -149,3 +149,267 @@ def test_a_feature_is_created_changed_and_ended(editor: Editor) -> None:
     told = editor.http.get(f"/collections/planning_zones/items/{key}/lineage").json()["versions"]
     assert [version["state"] for version in told] == ["superseded"] * 3
     assert {version["release"]["kind"] for version in told} == {"edit"}
+
+
+def test_an_edit_of_a_versioned_feature_begins_a_version(editor: Editor, database: Database) -> None:
+    before = editor.get("parcels", "P3")
+    first = editor.patch("parcels", "P3", {"properties": {"dlbm": "0102"}})
+    assert first.status_code == 200, first.text
+    now = editor.get("parcels", "P3").json()["properties"]
+    assert now["dlbm"] == "0102"
+    assert now["valid_from"] > "2025"
+    assert editor.get("parcels", "P3", datetime="2025-01-01T00:00:00Z").json()["properties"]["dlbm"] == "0101"
+    told = editor.http.get("/collections/parcels/items/P3/lineage").json()["versions"]
+    assert sorted(version["state"] for version in told) == ["current", "ended", "superseded"]
+    # what the service knew before the edit, it can still tell
+    known = next(version for version in told if version["state"] == "superseded")["recordedFrom"]
+    assert editor.get("parcels", "P3", asOf=known).json()["properties"] == before.json()["properties"]
+    # a version that begins at a given time, and none before it
+    given = editor.patch("parcels", "P3", {"properties": {"dlbm": "0103", "valid_from": "2025-06-01"}})
+    assert given.status_code == 409, given.text
+    future = editor.patch("parcels", "P3", {"properties": {"dlbm": "0103", "valid_from": "2199-01-01"}})
+    assert future.status_code == 422
+    dated = editor.patch("parcels", "P4", {"properties": {"dlbm": "0103", "valid_from": "2025-06-01"}})
+    assert dated.status_code == 200, dated.text
+    assert editor.get("parcels", "P4").json()["properties"]["valid_from"].startswith("2025-05-31T16:00:00")
+    tag = editor.get("parcels", "P3").headers["etag"]
+    assert editor.send("DELETE", "/collections/parcels/items/P3", if_match=tag).status_code == 200
+    assert editor.get("parcels", "P3").status_code == 404
+    assert editor.get("parcels", "P3", datetime=now["valid_from"]).json()["properties"]["dlbm"] == "0102"
+    # the way back, over the edits
+    layer = catalog.default().layer("parcels")
+    with database.thread_session() as conn:
+        as_of.rollback(conn, layer, min(row[0] for row in editor.rows(_RELEASES, "parcels")))
+    assert editor.get("parcels", "P3").json()["properties"] == before.json()["properties"]
+
+
+_RELEASES = "SELECT id, kind, added, changed, ended, unchanged, current_rows, extent, time_from FROM shikong.release WHERE layer = %s ORDER BY id"
+
+
+def test_a_release_counts_what_an_edit_did_as_a_full_count_would(editor: Editor) -> None:
+    for layer, key in (("parcels", "P0"), ("planning_zones", "Z0"), ("planning_zones", "Z20")):  # at the rim, and not
+        tag = editor.get(layer, key).headers["etag"]
+        moved = square(60, 9)
+        answer = editor.patch(layer, key, {"geometry": shapely.geometry.mapping(moved)}, tag)
+        assert answer.status_code == 200, answer.text
+        *_, kind, added, changed, ended, unchanged, current, extent, start = (
+            None,
+            *editor.rows(_RELEASES, layer)[-1][1:],
+        )
+        rows, *box = editor.rows(
+            f"SELECT count(*), st_xmin(e), st_ymin(e), st_xmax(e), st_ymax(e) FROM data.{layer},"
+            f" (SELECT st_extent(geom) FROM data.{layer}) AS x (e) GROUP BY e"
+        )[0]
+        assert (kind, added, changed, ended) == ("edit", 0, 1, 0)
+        assert (current, unchanged, extent) == (rows, rows - 1, box)
+        assert start == (DAY if layer == "parcels" else None)
+        # what a map window finds by blocks is what is there
+        found = editor.http.get(f"/collections/{layer}/items", params={"limit": 1000, "bbox": "115,36,117,37"}).json()
+        assert len(found["features"]) == rows
+        editor.patch(layer, key, {"geometry": shapely.geometry.mapping(square(int(key[1:])))})
+
+
+def test_writers_that_read_the_same_state_do_not_overwrite_each_other(editor: Editor) -> None:
+    for key in ("Z5", "Z6", "Z7"):
+        tag = editor.get("planning_zones", key).headers["etag"]
+
+        def write(name: str, key: str = key, tag: str = tag) -> int:
+            with httpx.Client(base_url=editor.url, timeout=60, trust_env=False) as http:
+                body = f'{{"properties": {{"name": "{name}"}}}}'.encode()
+                headers = {"content-type": "application/merge-patch+json", "if-match": tag}
+                return http.patch(f"/collections/planning_zones/items/{key}", content=body, headers=headers).status_code
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(write, ["甲", "乙", "丙", "丁"]))
+        assert sorted(answers) == [200, 412, 412, 412]
+    missing = editor.send("DELETE", "/collections/planning_zones/items/Z5")
+    assert missing.status_code == 428
+    weak = editor.patch("planning_zones", "Z5", {"properties": {"name": "x"}}, f"W/{tag}")
+    assert weak.status_code == 412
+    other = editor.get("planning_zones", "Z5", crs=CRS_URI.format(4526)).headers["etag"]
+    assert other != editor.get("planning_zones", "Z5").headers["etag"]
+    assert editor.patch("planning_zones", "Z5", {"properties": {"name": "y"}}, other).status_code == 200
+    tag = editor.get("planning_zones", "Z5").headers["etag"]
+    fresh = editor.http.get("/collections/planning_zones/items/Z5?f=json", headers={"if-none-match": tag})
+    assert (fresh.status_code, fresh.content) == (304, b"")
+
+
+@pytest.mark.parametrize("code", [None, 4326, 4490, 3857, 4526, 4527, 4547, 4548])
+def test_bodies_come_in_every_served_crs(editor: Editor, code: int | None) -> None:
+    shape = square(0, 60)
+    body, headers = shape, {}
+    if code is not None:
+        crs = CRS.from_epsg(code)
+        to = Transformer.from_crs(4490, crs, always_xy=False)  # in both, the authority's order of axes
+        body = shapely.transform(
+            shape, lambda xy: [list(pair) for pair in zip(*to.transform(xy[:, 1], xy[:, 0]), strict=True)]
+        )
+        headers = {"content_crs": f"<{CRS_URI.format(code)}>"}
+    made = editor.send("POST", "/collections/planning_zones/items", feature(body, ghfldm="0101"), **headers)
+    assert made.status_code == 201, made.text
+    key = made.json()["id"]
+    ((stored,),) = editor.rows("SELECT st_asbinary(geom) FROM data.planning_zones WHERE code = %s", key)
+    assert shapely.get_coordinates(shapely.from_wkb(stored)) == pytest.approx(shapely.get_coordinates(shape), abs=2e-9)
+    # what comes back as it was given out changes nothing
+    params = {} if code is None else {"crs": CRS_URI.format(code)}
+    read = editor.get("planning_zones", key, **params)
+    back = editor.send(
+        "PUT", f"/collections/planning_zones/items/{key}", read.json(), if_match=read.headers["etag"], **headers
+    )
+    assert back.status_code == 200, back.text
+    assert editor.rows("SELECT st_asbinary(geom) FROM data.planning_zones WHERE code = %s", key) == [(stored,)]
+    assert editor.send(
+        "DELETE", f"/collections/planning_zones/items/{key}", if_match=back.json()["etag"]
+    ).status_code == 200  # fmt: skip
+
+
+def test_rules_refuse_or_warn_and_say_so(editor: Editor) -> None:
+    path = "/collections/planning_zones/items"
+    count = editor.rows("SELECT count(*) FROM shikong.release")
+    bow = shapely.Polygon([(115.95, 36.5), (115.951, 36.501), (115.951, 36.5), (115.95, 36.501)])
+    cases: list[tuple[dict[str, Any], str, str]] = [
+        (feature(bow, ghfldm="0101"), "valid_geometry", "geometry"),
+        (feature(square(0, 70), ghfldm="9999"), "not_in_code_list:land_use_plan", "ghfldm"),
+        (feature(square(0, 70)), "required", "ghfldm"),
+        (feature(square(0, 70), ghfldm="0101", nmae="x"), "no_such_property", "nmae"),
+        (feature(square(0, 70), ghfldm=101), "not_a_string", "ghfldm"),
+        (feature(square(0, 70), ghfldm="0101", name={"a": 1}), "not_a_string", "name"),
+        (feature(square(0, 70), ghfldm="0101", name="a\0b"), "not_a_string", "name"),
+        (feature(shapely.Point(115.9, 36.4), ghfldm="0101"), "not_a_MultiPolygon", "geometry"),
+        (feature(shapely.box(36.4, 115.9, 36.5, 116.0), ghfldm="0101"), "swapped_axes", "geometry"),
+        (feature(square(0, 70), ghfldm="0101") | {"geometry": None}, "no_geometry", "geometry"),
+        (feature(shapely.box(115.9, 36.4, 400, 37), ghfldm="0101"), "outside_the_earth", "geometry"),
+    ]
+    for body, rule, name in cases:
+        answer = editor.send("POST", path, body)
+        assert answer.status_code == 422, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (rule, name) in {(each["rule"], each["field"]) for each in answer.json()["findings"]}, answer.text
+        assert editor.send("POST", path, {"type": "FeatureCollection", "features": [body]}).status_code == 422
+    assert editor.rows("SELECT count(*) FROM shikong.release") == count
+    assert editor.rows("SELECT count(*) FROM shikong.quarantine") == [(0,)]
+    beside = editor.send("POST", path, feature(square(20), ghfldm="0101"))  # lies upon Z20
+    assert beside.status_code == 201
+    assert [(each["rule"], each["field"]) for each in beside.json()["warnings"]] == [("no_overlap", "geometry")]
+    assert "Z20" in beside.json()["warnings"][0]["value"]
+    key, tag = beside.json()["id"], beside.json()["etag"]
+    # exactly the neighbours: side by side with two parcels is no overlap
+    moved = editor.patch("planning_zones", key, {"geometry": shapely.geometry.mapping(square(20, 1))}, tag)
+    assert moved.json()["warnings"] == []
+    wound = shapely.orient_polygons(square(20, 1), exterior_cw=True)
+    other_way = editor.patch("planning_zones", key, {"geometry": shapely.geometry.mapping(wound)})
+    assert other_way.status_code == 200
+    assert editor.get("planning_zones", key).json()["properties"]["area"] > 0
+    editor.send("DELETE", f"{path}/{key}", if_match=editor.get("planning_zones", key).headers["etag"])
+
+
+def test_several_features_at_once(editor: Editor) -> None:
+    path = "/collections/planning_zones/items"
+    good = [feature(square(i, 80), f"N{i}", ghfldm="0101") for i in range(3)]
+    bad = feature(square(9, 80), "N9", ghfldm="9999")
+    many = {"type": "FeatureCollection", "features": [*good, bad, {"type": "Feature", "geometry": {"type": "Cube"}}]}
+    strict = editor.send("POST", path, many)
+    assert strict.status_code == 400
+    assert [each["status"] for each in strict.json()["operations"]] == [424, 424, 424, 424, 400]
+    assert editor.get("planning_zones", "N0").status_code == 404
+    lenient = editor.send("POST", path, many, prefer="handling=lenient, return=representation")
+    assert lenient.status_code == 200, lenient.text
+    assert [each["status"] for each in lenient.json()["operations"]] == [201, 201, 201, 422, 400]
+    assert lenient.headers["preference-applied"] == "handling=lenient, return=representation"
+    assert lenient.json()["operations"][1]["feature"]["id"] == "N1"
+    assert (lenient.json()["done"], lenient.json()["refused"]) == (3, 2)
+    assert len({each["release"] for each in lenient.json()["operations"][:3]}) == 1
+    assert editor.get("planning_zones", "N2").status_code == 200
+    assert editor.get("planning_zones", "N9").status_code == 404
+    assert editor.rows("SELECT count(*) FROM shikong.quarantine") == [(0,)]
+    again = editor.send("POST", path, good[0])
+    assert again.status_code == 409
+
+
+def test_a_transaction_over_layers_is_all_or_nothing(editor: Editor) -> None:
+    releases = "SELECT count(*) FROM shikong.release"
+    zone, parcel = editor.get("planning_zones", "Z30"), editor.get("parcels", "P30")
+    other = editor.get("parcels", "P31").headers["etag"]
+    operations = [
+        {"collection": "planning_zones", "method": "PATCH", "id": "Z30", "if-match": zone.headers["etag"],
+         "body": {"properties": {"name": "一"}}},
+        {"collection": "parcels", "method": "POST", "body": feature(square(30, 3), "T1", dlbm="0101")},
+        {"collection": "parcels", "method": "DELETE", "id": "P31", "if-match": other},
+        {"collection": "parcels", "method": "PUT", "id": "P30", "if-match": '"stale"',
+         "body": feature(square(30), dlbm="0102")},
+    ]  # fmt: skip
+    before = editor.rows(releases)
+    refused = editor.send("POST", "/transactions", {"operations": operations}, "application/json")
+    assert refused.status_code == 412, refused.text
+    assert [each["status"] for each in refused.json()["operations"]] == [424, 424, 424, 412]
+    assert refused.json()["operations"][3]["etag"] == parcel.headers["etag"]
+    assert editor.rows(releases) == before
+    assert editor.get("planning_zones", "Z30").headers["etag"] == zone.headers["etag"]
+    operations[3]["if-match"] = parcel.headers["etag"]
+    done = editor.send("POST", "/transactions", {"operations": operations}, "application/json")
+    assert done.status_code == 200, done.text
+    assert [each["status"] for each in done.json()["operations"]] == [200, 201, 200, 200]
+    assert editor.rows(releases)[0][0] == before[0][0] + 2
+    assert editor.rows(_RELEASES, "parcels")[-1][1:5] == ("edit", 1, 1, 1)
+    assert editor.get("parcels", "P30").json()["properties"]["dlbm"] == "0102"
+    assert editor.get("parcels", "P31").status_code == 404
+    minimal = editor.send(
+        "POST", "/transactions", {"operations": [operations[1]]}, "application/json", prefer="return=minimal"
+    )
+    assert minimal.status_code == 409
+    wrong = editor.send("POST", "/transactions", {"operations": [{"collection": "nowhere"}]}, "application/json")
+    assert wrong.status_code == 400
+
+
+def test_requests_that_cannot_be_taken(editor: Editor) -> None:
+    path = "/collections/planning_zones/items"
+    sound = feature(square(0, 90), ghfldm="0101")
+    text = httpx.Response(200, json=sound).content
+    cases: list[tuple[bytes, str, int]] = [
+        (text, "text/plain", 415),
+        (text[:-20], "application/geo+json", 400),
+        (text.replace(b"115.9", b"NaN", 1), "application/geo+json", 400),
+        (text.replace(b"115.9", b"1e999", 1), "application/geo+json", 400),
+        (b"\xff\xfe", "application/geo+json", 400),
+        (b"[" * 100_000, "application/geo+json", 400),
+        (b"[]", "application/geo+json", 400),
+        (b'{"type": "Point"}', "application/geo+json", 400),
+        (b'{"type": "FeatureCollection", "features": []}', "application/geo+json", 400),
+        (b'{"type": "Feature", "properties": 3}', "application/geo+json", 400),
+        (text.replace(b'"Polygon"', b'"Feature"'), "application/geo+json", 400),
+        (text.replace(b"[[[", b"[[[[[", 1).replace(b"]]]", b"]]]]]"), "application/geo+json", 400),
+        (b" " * 16_000_001, "application/geo+json", 413),
+    ]
+    for body, media, status in cases:
+        answer = editor.send("POST", path, body, media)
+        assert answer.status_code == status, (body[:200], answer.text)
+        assert answer.json()["status"] == status
+        assert "Traceback" not in answer.text
+    assert editor.send("POST", path, text, "text/csv").json()["allowed"] == ["application/geo+json", "application/json"]
+    tag = editor.get("planning_zones", "Z1").headers["etag"]
+    assert editor.send("PATCH", f"{path}/Z1", sound, if_match=tag).status_code == 415
+    assert editor.send("PUT", f"{path}/Z1", feature(square(1), "Z2", ghfldm="0101"), if_match=tag).status_code == 400
+    assert editor.send("PUT", f"{path}/nobody", sound, if_match=tag).status_code == 404
+    assert (
+        editor.send("POST", path, sound, content_crs="<http://www.opengis.net/def/crs/EPSG/0/2000>").status_code == 400
+    )
+    assert editor.send("POST", f"{path}?crs=1", sound).status_code == 400
+    assert editor.send("PUT", path, sound).status_code == 405
+    assert editor.send("POST", "/collections/elevation/items", sound).status_code == 405
+    assert editor.send("POST", path, sound, prefer="return=minimal").content == b""
+
+
+def test_what_is_allowed_is_told(editor: Editor, service: Any) -> None:
+    path = "/collections/planning_zones/items"
+    assert editor.send("OPTIONS", path).headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    assert editor.send("OPTIONS", f"{path}/Z1").headers["allow"] == "GET, HEAD, OPTIONS, PUT, PATCH, DELETE"
+    assert editor.send("OPTIONS", "/collections/layers/items").headers["allow"] == "GET, HEAD, OPTIONS"
+    off = httpx.options(f"{service.url}{path}", trust_env=False)
+    assert off.headers["allow"] == "GET, HEAD, OPTIONS"
+    refused = httpx.post(f"{service.url}{path}", json={}, trust_env=False)
+    assert refused.status_code == 405
+    assert "SHIKONG_EDITING" in refused.json()["detail"]
+    assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
+    schema = editor.http.get("/collections/parcels/schema", params={"f": "json"}).json()["properties"]
+    assert {name for name, each in schema.items() if each.get("readOnly")} == {"tbmj", "origin", "valid_to"}
+    assert schema["bsm"]["x-ogc-role"] == "id"
