@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+#: The preferences that are known, and their values.
+KNOWN = {"handling": ("strict", "lenient"), "return": ("minimal", "representation")}
+
 
 @dataclass(frozen=True)
 class Preferences:
@@ -25,8 +28,7 @@ class Preferences:
             for part in header.split(","):
                 name, _, value = part.partition(";")[0].partition("=")
                 found.setdefault(name.strip().lower(), value.strip().strip('"').lower())
-        known = {"handling": ("strict", "lenient"), "return": ("minimal", "representation")}
-        return cls({name: found[name] for name, values in known.items() if found.get(name) in values})
+        return cls({name: found[name] for name, values in KNOWN.items() if found.get(name) in values})
 
     @property
     def lenient(self) -> bool:
