@@ -114,7 +114,8 @@ def load(
         refused, rows = stack.enter_context(RefusedRows()), stack.enter_context(OrderedRows())
         job = _Load(conn, catalog, layer, source, mapping, options, snapshot_of, Account(), refused, rows, edges)
         recognised = _prepare(job, progress)
-        tables.ensure(conn, layer)
+        if options.kind != "edit":  # whose tables are there, for it begins with what they hold
+            tables.ensure(conn, layer)
         with conn.transaction():
             report = _publish(job, path, recognised, database)
     if options.kind != "edit":  # which changes too little to be told to the planner
@@ -186,6 +187,7 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     else:
         publish.create_staging(conn, layer)
         copying.copy_rows(conn, publish.staging_table(layer), (job.rows.read(part) for part, _ in job.rows.stretches()))
+        conn.execute(sql.SQL("ANALYZE {}").format(publish.staging_table(layer)))
     _check_whole(job, release)
     report = Report(
         layer.id, path.name, job.source.format, recognised.name, recognised.how, Counts(account.read, 0, 0),
