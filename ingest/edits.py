@@ -113,6 +113,7 @@ class _Refused(Exception):
     """Some operations cannot be done; the attempt is undone."""
 
     def __init__(self, errors: dict[int, EditError]) -> None:
+        assert errors, "an attempt was refused for no operation"
         self.errors = errors
 
 

@@ -29,6 +29,8 @@ from shikong.server.edit_preferences import Preferences
 #: Features in one request; more come as a file, with `shikong ingest`.
 MAX_OPERATIONS = 1000
 
+_LONGEST_KEY = 200
+
 #: Requests that edit at a time, in one process: others of its database sessions stay for readers.
 _AT_ONCE = CapacityLimiter(4)
 
@@ -113,9 +115,12 @@ def _created(layer: Layer, feature: dict[str, Any], crs: ServedCrs) -> Operation
 def _key(given: Any) -> str | None:
     if given is None:
         return None
-    if isinstance(given, bool) or not isinstance(given, str | int) or "\0" in str(given) or not str(given).strip():
-        raise BadBody(f"{given!r} cannot be the id of a feature; an id is a text")
-    return str(given).strip()
+    text = str(given).strip() if isinstance(given, str | int) and not isinstance(given, bool) else ""
+    if not text or "\0" in text or len(text) > _LONGEST_KEY:
+        raise BadBody(
+            f"{str(given)[:40]!r} cannot be the id of a feature; an id is a text of 1 to {_LONGEST_KEY} letters"
+        )
+    return text
 
 
 def _changed(

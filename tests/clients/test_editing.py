@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,7 +57,7 @@ def _key(page: Any, key: str, code: int = 0) -> None:
 
 
 def test_attributes_are_edited_in_the_form_by_keyboard_on_a_phone(
-    open_service: Any, page: Any, artefacts: Path
+    open_service: Any, page: Any, artefacts: Path, run_client: Callable[..., str]
 ) -> None:
     address = f"{open_service.url}/collections/culture_venues/items/v1?f=html&lang=zh-CN"
     page.open(address, 390, 844, "document.querySelector('#edit-form select')")
@@ -68,6 +69,7 @@ def test_attributes_are_edited_in_the_form_by_keyboard_on_a_phone(
     page.value("document.activeElement.select()")
     page.call("Input.insertText", text="市图书馆")
     page.value("document.activeElement.scrollIntoView({block: 'center'})")
+    page.value("new Promise(done => setTimeout(done, 500))")
     page.picture(artefacts / "edit-390.png")
     assert page.value("document.documentElement.scrollWidth") <= 390, "the form is wider than the window"
     _key(page, "Enter", 13)
@@ -75,6 +77,8 @@ def test_attributes_are_edited_in_the_form_by_keyboard_on_a_phone(
     assert "发布" in page.value("document.getElementById('edit-told').innerText")
     assert _venue(open_service).json()["properties"] | {"name": "市图书馆"} == _venue(open_service).json()["properties"]
     assert page.faults == []
+    read = run_client("ogr2ogr", "-f", "GeoJSON", "/vsistdout/", f"OAPIF:{open_service.url}", "culture_venues")
+    assert {each["properties"]["name"] for each in json.loads(read)["features"]} == {"市图书馆", "文化馆"}
     # what is wrong is told beside its field, and nothing is saved
     page.value(
         "document.getElementById('in-capacity').value = '3.5'; document.getElementById('edit-form').noValidate = true"

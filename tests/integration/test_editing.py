@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +15,16 @@ from typing import Any
 
 import geopandas as gpd
 import httpx
+import numpy as np
 import psycopg
 import pytest
 import shapely
+import shapely.affinity
+import shapely.geometry
 from pyproj import CRS, Geod, Transformer
 
 from shikong.layers import catalog
-from shikong.store import as_of
+from shikong.store import as_of, locks
 from shikong.store.database import Database
 from support.loads import load, settings_for
 
@@ -376,6 +380,11 @@ def test_requests_that_cannot_be_taken(editor: Editor) -> None:
         (b'{"type": "Point"}', "application/geo+json", 400),
         (b'{"type": "FeatureCollection", "features": []}', "application/geo+json", 400),
         (b'{"type": "Feature", "properties": 3}', "application/geo+json", 400),
+        (
+            text.replace(b'"type":"Feature"', b'"type":"Feature","id":"' + b"k" * 3000 + b'"'),
+            "application/geo+json",
+            400,
+        ),
         (text.replace(b'"Polygon"', b'"Feature"'), "application/geo+json", 400),
         (text.replace(b"[[[", b"[[[[[", 1).replace(b"]]]", b"]]]]]"), "application/geo+json", 400),
         (b" " * 16_000_001, "application/geo+json", 413),
@@ -438,3 +447,57 @@ def test_the_api_describes_editing(editor: Editor) -> None:
     assert {each.rpartition("/")[2] for each in claimed if "features-4" in each} == {
         "create-replace-delete", "update", "features", "optimistic-locking-etags",
     }  # fmt: skip
+
+
+def test_overlaps_with_neighbours_are_those_that_a_full_comparison_finds(editor: Editor) -> None:
+    numbers = np.random.default_rng(7)
+    geod = Geod(a=6378137, rf=298.257222101)
+    for _ in range(12):
+        x, y, width = 115.9 + numbers.uniform(0, 0.04), 36.399 + numbers.uniform(0, 0.002), numbers.uniform(1e-5, 0.003)
+        shape = shapely.box(x, y, x + width, y + 0.0004)
+        rows = editor.rows("SELECT code, st_asbinary(geom) FROM data.planning_zones")
+        shared = {key: shapely.intersection(shapely.from_wkb(wkb), shape) for key, wkb in rows}
+        wanted = {key for key, part in shared.items() if abs(geod.geometry_area_perimeter(part)[0]) > 1}
+        made = editor.send("POST", "/collections/planning_zones/items", feature(shape, ghfldm="0101")).json()
+        assert {each["value"].rpartition(" ")[2] for each in made["warnings"]} == wanted
+
+
+def test_qgis_can_edit_where_the_operator_lets_it(
+    editor: Editor, run_service: Callable[..., Any], tmp_path: Path
+) -> None:
+    """What QGIS 3.32 and later sends: no If-Match, the CRS without brackets, geometry and attributes apart."""
+    path, crs = "/collections/parcels/items", CRS_URI.format(4526)
+    with run_service(editor.dsn, tmp_path, SHIKONG_EDITING="unlocked") as service:
+        http = httpx.Client(base_url=service.url, trust_env=False, timeout=60)
+        assert "POST" in http.options(path).headers["allow"].split(", ")
+        assert {"PUT", "DELETE", "PATCH"} <= set(http.options(f"{path}/P10").headers["allow"].split(", "))
+        to = Transformer.from_crs(4490, 4526, always_xy=False)
+        shape = shapely.transform(square(0, 95), lambda xy: np.column_stack(to.transform(xy[:, 1], xy[:, 0])))
+        attributes = {"bsm": None, "dlbm": "0101", "dlmc": None, "xzqdm": None, "tbmj": None, "origin": None,
+                      "valid_from": None, "valid_to": None}  # fmt: skip
+        geojson = {"content-type": "application/geo+json", "content-crs": crs}
+        made = http.post(path, json=feature(shape, **attributes), headers=geojson)
+        assert made.status_code == 201, made.text
+        one = made.headers["location"].removeprefix(service.url)
+        patch = {"content-type": "application/merge-patch+json"}
+        assert http.patch(one, json={"properties": {"dlmc": "水田"}}, headers=patch).status_code == 200
+        moved = shapely.geometry.mapping(shapely.affinity.translate(shape, 10, 0))
+        assert http.patch(one, json={"geometry": moved}, headers=patch | {"content-crs": crs}).status_code == 200
+        got = http.get(one, params={"crs": crs}).json()
+        assert got["properties"]["dlmc"] == "水田"
+        assert shapely.from_geojson(json.dumps(got["geometry"])).centroid.x == pytest.approx(
+            shape.centroid.x + 10, abs=1e-3
+        )
+        assert http.patch(one, json={}, headers=patch | {"if-match": '"other"'}).status_code == 412
+        assert http.delete(one).status_code == 200
+        assert http.get(one).status_code == 404
+        http.close()
+
+
+def test_an_edit_does_not_wait_for_a_load_without_end(editor: Editor, database: Database) -> None:
+    with database.thread_session() as conn, locks.loading(conn, "planning_zones"):
+        answer = editor.patch("planning_zones", "Z9", {"properties": {"name": "忙"}})
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["retry-after"]
+    assert "planning_zones" in answer.json()["detail"]
+    assert editor.patch("planning_zones", "Z9", {"properties": {"name": "闲"}}).status_code == 200
