@@ -34,6 +34,9 @@ from shikong.store.releases import Counts, Source
 
 Action = Literal["create", "replace", "update", "delete"]
 
+#: Releases that one request may make.
+MOST_RELEASES = 20
+
 #: What an edit is called where a load has the name of its file.
 NAME = "edit"
 
@@ -134,6 +137,11 @@ def _attempt(
                 errors |= found
     if errors:
         raise _Refused(errors)
+    if len(groups) > MOST_RELEASES:
+        told = (
+            f"the operations would make {len(groups)} releases, by their layers and valid_from; at most {MOST_RELEASES}"
+        )
+        raise _Refused(dict.fromkeys(operations, EditError(f"{told} are made at once, so send them apart")))
     done: dict[int, Outcome] = {}
     for edits in groups.values():
         done |= _publish(conn, catalog, edits)
