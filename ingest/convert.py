@@ -156,6 +156,7 @@ def _strings(raw: pd.Series[Any]) -> tuple[Any, Any]:
     values, which = _distinct(raw)
     texts = _objects([None if pd.isna(value) else str(value).strip() or None for value in values])
     bad = np.array([text is not None and "\0" in text for text in texts], dtype=bool)  # PostgreSQL has no place for it
+    texts[bad] = None
     return texts[which], bad[which]
 
 
