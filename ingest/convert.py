@@ -155,7 +155,9 @@ def _strings(raw: pd.Series[Any]) -> tuple[Any, Any]:
             raw = raw.astype("Int64")  # codes such as 371502 that a tool has stored as numbers
     values, which = _distinct(raw)
     texts = _objects([None if pd.isna(value) else str(value).strip() or None for value in values])
-    return texts[which], np.zeros(len(raw), dtype=bool)
+    bad = np.array([text is not None and "\0" in text for text in texts], dtype=bool)  # PostgreSQL has no place for it
+    texts[bad] = None
+    return texts[which], bad[which]
 
 
 def _distinct(raw: pd.Series[Any]) -> tuple[list[Any], Any]:

@@ -44,7 +44,7 @@ _WORKERS = 2
 
 @dataclass(frozen=True)
 class Options:
-    """What the operator says of a source."""
+    """What the operator says of a source. ending: keys of features that end with it, besides what it holds."""
 
     crs: str | None = None
     datum: str | None = None
@@ -55,6 +55,7 @@ class Options:
     mode: Mode = "replace"
     kind: Kind = "load"
     swap_axes: bool = False
+    ending: tuple[Any, ...] = ()
 
 
 Progress = Callable[[int, int | None], None]
@@ -113,10 +114,12 @@ def load(
         refused, rows = stack.enter_context(RefusedRows()), stack.enter_context(OrderedRows())
         job = _Load(conn, catalog, layer, source, mapping, options, snapshot_of, Account(), refused, rows, edges)
         recognised = _prepare(job, progress)
-        tables.ensure(conn, layer)
+        if options.kind != "edit":  # whose tables are there, for it begins with what they hold
+            tables.ensure(conn, layer)
         with conn.transaction():
             report = _publish(job, path, recognised, database)
-    conn.execute(sql.SQL("ANALYZE {}").format(tables.table(layer)))
+    if options.kind != "edit":  # which changes too little to be told to the planner
+        conn.execute(sql.SQL("ANALYZE {}").format(tables.table(layer)))
     return report
 
 
@@ -168,18 +171,23 @@ def _ahead(work: Callable[[Batch], Prepared], first: Batch, batches: Iterator[Ba
 def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database: Database | None) -> Report:
     """Check what was prepared as a whole and make it the layer's state."""
     conn, layer, options, account = job.conn, job.layer, job.options, job.account
-    conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem ="
-                 " '256MB'; SET LOCAL idle_in_transaction_session_timeout = 0")  # fmt: skip
+    if options.kind != "edit":
+        conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem ="
+                     " '256MB'; SET LOCAL idle_in_transaction_session_timeout = 0")  # fmt: skip
     origin = Source(
         path.name, file_digest(path), recognised.name, recognised.note, options.origin, options.kind, job.snapshot_of
     )
     release = releases.next_release(conn, layer, origin, Counts(account.read, 0, 0))
+    first, ended = tables.next_row(conn, layer), 0
+    if options.ending:
+        ended = publish.end_features(conn, layer, release, options.ending, options.valid_from)
     aside = database is not None and len(job.rows) >= bulk.LEAST_ROWS and bulk.is_first(conn, layer)
     if database is not None and aside:
         bulk.fill(database, conn, layer, release, job.rows)
     else:
         publish.create_staging(conn, layer)
         copying.copy_rows(conn, publish.staging_table(layer), (job.rows.read(part) for part, _ in job.rows.stretches()))
+        conn.execute(sql.SQL("ANALYZE {}").format(publish.staging_table(layer)))
     _check_whole(job, release)
     report = Report(
         layer.id, path.name, job.source.format, recognised.name, recognised.how, Counts(account.read, 0, 0),
@@ -192,9 +200,15 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     if aside:
         done = bulk.adopt(conn, layer)
     else:
-        done = publish.publish_features(conn, layer, release, options.mode, job.snapshot_of)
+        done = publish.publish_features(conn, layer, release, options.mode, job.snapshot_of, ended=ended)
     report.counts = replace(done, read=account.read, quarantined=account.refused)
-    releases.finish(conn, release, report.counts, releases.extent_of(conn, layer))
+    before = releases.before(conn, layer, release) if options.mode == "update" else None
+    extent = (
+        releases.extent_of(conn, layer)
+        if before is None
+        else releases.extent_after(conn, layer, release, first, before.extent)
+    )
+    releases.finish(conn, release, report.counts, extent)
     return report
 
 

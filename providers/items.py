@@ -206,7 +206,7 @@ _PAGE_BY_BLOCKS = """
 
 
 def one(layer: Layer, key: str, question: Items) -> Statement:
-    """SQL for the feature with this id: id, geometry, properties.
+    """SQL for the feature with this id: id, geometry, properties, and (only of what holds now) its content's digest.
 
     Of the question count its period, what was known when, and its CRS.
     """
@@ -216,8 +216,9 @@ def one(layer: Layer, key: str, question: Items) -> Statement:
 @lru_cache(maxsize=256)
 def _one_text(layer: Layer, shape: Items) -> bytes:
     key = sql.Identifier(layer.key_field)
-    query = sql.SQL("SELECT {key}, {geometry}, {names} FROM {source} AS s WHERE {where} LIMIT 1").format(
+    query = sql.SQL("SELECT {key}, {geometry}, {names}, {digest} FROM {source} AS s WHERE {where} LIMIT 1").format(
         key=key,
+        digest=sql.SQL("NULL" if _past(layer, shape) else "_hash"),
         geometry=_geojson(shape),
         names=_list(property_names(layer)),
         source=_source(layer, shape),

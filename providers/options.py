@@ -28,7 +28,9 @@ def layer_of(definition: dict[str, Any], kind: str) -> Layer:
 
 
 def field_schemas(layer: Layer) -> dict[str, dict[str, Any]]:
-    """A feature layer's properties as JSON Schema, with titles, units and code lists."""
+    """A feature layer's properties as JSON Schema, with titles, units and code lists; what clients cannot set is
+    `readOnly`.
+    """
     codes = catalog.default().codes
     schemas: dict[str, dict[str, Any]] = {}
     for name, field in layer.fields.items():
@@ -42,10 +44,13 @@ def field_schemas(layer: Layer) -> dict[str, dict[str, Any]]:
         if field.codes:
             schema["values"] = list(codes[field.codes].codes)
             schema["x-code-system"] = codes[field.codes].system
+        if field.derived:
+            schema["readOnly"] = True
         schemas[name] = schema
     schemas["origin"] = {"type": "string", "title": "数据来源", "x-title-en": "Origin of the data",
-                         "values": ["delivered", "generated"]}  # fmt: skip
+                         "values": ["delivered", "generated"], "readOnly": True}  # fmt: skip
     if layer.versioned:
         for name, zh, en in (("valid_from", "生效时间", "Valid from"), ("valid_to", "失效时间", "Valid to")):
             schemas[name] = {"type": "string", "format": "date-time", "title": zh, "x-title-en": en}
+        schemas["valid_to"]["readOnly"] = True  # a version ends when the next begins, or by DELETE
     return schemas

@@ -35,7 +35,8 @@ from shikong.server.routes import routes
 from shikong.store import database
 
 _CORS = {
-    "allow_origins": ["*"], "allow_methods": ["GET", "POST"], "expose_headers": ["Content-Crs", "Link", "X-Request-Id"],
+    "allow_origins": ["*"], "allow_methods": ["GET", "POST"],
+    "expose_headers": ["Content-Crs", "ETag", "Link", "X-Request-Id"],
 }  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def create_app() -> Starlette:
     _anchor(config, home)
     pygeoapi = ShikongAPI(config, openapi.document(config))
     store = database.default()
-    context = Context(pygeoapi, store, catalog.default(), Metadata(pygeoapi, store), Pages(pygeoapi))
+    context = Context(pygeoapi, store, catalog.default(), Metadata(pygeoapi, store), Pages(pygeoapi), settings.editing)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

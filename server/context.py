@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shikong.layers.catalog import Catalog
+from shikong.server.settings import Editing
 from shikong.store.database import Database
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """The running service. `api` is pygeoapi's API object."""
+    """The running service. `api` is pygeoapi's API object. editing: as the operator has set it."""
 
     api: Any
     database: Database
     catalog: Catalog
     metadata: Metadata
     pages: Pages
+    editing: Editing = "off"
 
     @property
     def base_url(self) -> str:

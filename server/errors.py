@@ -14,12 +14,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from shikong.ingest.edit_errors import FeatureExists, NoSuchFeature, RulesBroken, StateChanged
+from shikong.ingest.errors import IngestError
 from shikong.layers.errors import UnknownLayer
 from shikong.processes.base import BadInput
 from shikong.providers.errors import BadParameter, Gone, NotFound
-from shikong.server import versions
+from shikong.server import etags, versions
+from shikong.server.edit_errors import BadBody, BodyTooLarge, MissingPrecondition, NotEditable, WrongMediaType
 from shikong.server.pygeoapi_api import Refusal
-from shikong.store.errors import DatabaseAway, NotPublished, QueryTooSlow, StoreError
+from shikong.store.errors import DatabaseAway, LayerBusy, NotPublished, QueryTooSlow, StoreError
 from shikong.store.jobs import JobEnded, NoSuchJob
 from shikong.store.principal import Forbidden
 
@@ -35,6 +38,17 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     NotPublished: (HTTPStatus.NOT_FOUND, "NotFound"),
     NoSuchJob: (HTTPStatus.NOT_FOUND, "NoSuchJob"),
     Forbidden: (HTTPStatus.FORBIDDEN, "Forbidden"),
+    NotEditable: (HTTPStatus.METHOD_NOT_ALLOWED, "NotEditable"),
+    BodyTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BodyTooLarge"),
+    WrongMediaType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType"),
+    BadBody: (HTTPStatus.BAD_REQUEST, "BadBody"),
+    MissingPrecondition: (HTTPStatus.PRECONDITION_REQUIRED, "MissingPrecondition"),
+    NoSuchFeature: (HTTPStatus.NOT_FOUND, "NotFound"),
+    FeatureExists: (HTTPStatus.CONFLICT, "FeatureExists"),
+    StateChanged: (HTTPStatus.PRECONDITION_FAILED, "StateChanged"),
+    RulesBroken: (HTTPStatus.UNPROCESSABLE_ENTITY, "RulesBroken"),
+    IngestError: (HTTPStatus.UNPROCESSABLE_ENTITY, "NotTaken"),
+    LayerBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "LayerBusy"),
     JobEnded: (HTTPStatus.CONFLICT, "JobEnded"),
     DatabaseAway: (HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable"),
     QueryTooSlow: (HTTPStatus.SERVICE_UNAVAILABLE, "QueryTooSlow"),
@@ -60,6 +74,25 @@ def problem(
     return document
 
 
+def status_of(error: Exception) -> tuple[HTTPStatus, str]:
+    """Status and OGC exception code of one of our own errors."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def problem_of(error: Exception) -> dict[str, Any]:
+    """The problem document of one of our own errors."""
+    status, code = status_of(error)
+    parameter, allowed = getattr(error, "parameter", None), getattr(error, "allowed", ())
+    document = problem(status, code, str(error), parameter=parameter, allowed=allowed)
+    if isinstance(error, RulesBroken):
+        document["findings"] = [
+            {"rule": each.rule, "field": each.field, "value": each.value} for each in error.findings
+        ]
+    if isinstance(error, StateChanged):
+        document["etag"] = etags.of_state(error.state)
+    return document
+
+
 def respond(request: Request, document: dict[str, Any]) -> Response:
     """A problem as JSON, or as a page for a browser."""
     headers = {}
@@ -74,12 +107,12 @@ def respond(request: Request, document: dict[str, Any]) -> Response:
 
 async def handle(request: Request, error: Exception) -> Response:
     """Answer one of our own errors."""
-    status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    document = problem_of(error)
+    if document["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
         LOG.error("request_failed", path=request.url.path, error=type(error).__name__, reason=str(error))
-    parameter = getattr(error, "parameter", None)
-    allowed = getattr(error, "allowed", ())
-    response = respond(request, problem(status, code, str(error), parameter=parameter, allowed=allowed))
+    response = respond(request, document)
+    if isinstance(error, NotEditable):
+        response.headers["Allow"] = "GET, HEAD, OPTIONS"
     if isinstance(error, Gone):
         response.headers["Link"] = versions.header(error.links)
     return response

@@ -25,7 +25,7 @@ from shikong.providers.cursors import Cursor
 from shikong.providers.errors import BadParameter
 from shikong.providers.items import Items
 from shikong.providers.times import parse_period
-from shikong.server import filtering, paging, parameters, versions
+from shikong.server import access, etags, filtering, paging, parameters, versions
 from shikong.server.context import Context
 from shikong.server.pages import plain
 from shikong.server.paging import Page
@@ -117,6 +117,14 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
         asked = (f" at {when}" if when else "") + (f", as it was known at {given['asOf']}" if known_at else "")
         versions.refuse(context, layer, item, found, asked)
     feature = items.feature(statement, rows[0])
+    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": FORMATS[form]}
+    if found.given is not None:
+        headers["Memento-Datetime"] = versions.memento_datetime(found.given)
+    tag = etags.of_feature(layer, feature["properties"], rows[0][-1], form, crs)
+    if tag is not None and form == "json":
+        headers["ETag"] = tag
+        if request.method in ("GET", "HEAD") and etags.is_known(request, tag):
+            return headers, HTTPStatus.NOT_MODIFIED, b""
     base = f"{context.base_url}/collections/{layer.id}"
     memento = versions.links(context, layer, item, found, request)
     feature["links"] = [
@@ -126,11 +134,10 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
         _link("lineage", "application/json", f"{base}/items/{item}/lineage"),
         *memento,
     ]
-    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": FORMATS[form], "Link": versions.header(memento)}
-    if found.given is not None:
-        headers["Memento-Datetime"] = versions.memento_datetime(found.given)
+    headers["Link"] = versions.header(memento)
     if form == "html":
-        return headers, HTTPStatus.OK, context.pages.item(request, layer, feature)
+        form_of = access.editable(context, layer) and period is None and known_at is None
+        return headers, HTTPStatus.OK, context.pages.item(request, layer, feature, tag if form_of else None)
     if form == "jsonld":
         return headers, HTTPStatus.OK, _linked_data(context, layer, feature, item)
     return headers, HTTPStatus.OK, orjson.dumps(feature)

@@ -12,7 +12,8 @@ from pygeoapi import api as pygeoapi_core
 from pygeoapi.api import all_apis as pygeoapi_apis
 from pygeoapi.api import itemtypes
 
-from shikong.server import features, filtering, jobs, parameters
+from shikong.layers import catalog
+from shikong.server import editing_api, features, filtering, jobs, parameters, settings
 
 # The package's attribute of this name is its command line, not its module.
 pygeoapi_openapi = import_module("pygeoapi.openapi")
@@ -43,6 +44,8 @@ def document(config: dict[str, Any]) -> dict[str, Any]:
             operations["get"]["parameters"].append(parameters.AS_OF)
         if path.endswith("{tileCol}"):
             operations["get"]["parameters"] += filtering.openapi_parameters()
+    if settings.from_env().editing != "off":
+        editing_api.extend(whole, catalog.default())
     whole["info"]["contact"]["name"] = config["metadata"]["contact"]["name"]  # pygeoapi puts both languages there
     return whole
 
@@ -52,6 +55,8 @@ def conformance_classes() -> list[str]:
     classes = [*pygeoapi_core.CONFORMANCE_CLASSES, *itemtypes.CONFORMANCE_CLASSES_RECORDS]
     for block in blocks().values():
         classes += block.CONFORMANCE_CLASSES
+    if settings.from_env().editing != "off":
+        classes += editing_api.CONFORMANCE_CLASSES
     return sorted(set(classes))
 
 

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from pygeoapi import l10n
@@ -13,7 +14,9 @@ from pygeoapi.api import APIRequest
 from pygeoapi.util import render_j2_template
 from starlette.requests import Request
 
+from shikong.layers import catalog
 from shikong.layers.model import Layer
+from shikong.providers.options import field_schemas
 
 
 class Pages:
@@ -33,14 +36,37 @@ class Pages:
         data = self._with_paths(request, layer, plain(document)) | {"offset": offset, "id_field": layer.key_field}
         return self.render("collections/items/index.html", data, request)
 
-    def item(self, request: Request, layer: Layer, feature: dict[str, Any]) -> str:
-        """One feature."""
+    def item(self, request: Request, layer: Layer, feature: dict[str, Any], tag: str | None = None) -> str:
+        """One feature. tag: its entity tag, where the reader may edit it."""
         data = self._with_paths(request, layer, plain(feature)) | {"id_field": layer.key_field}
+        if tag is not None:
+            data["edit"] = self._form(request, layer, feature, tag)
         return self.render("collections/items/item.html", data, request)
 
     def queryables(self, request: Request, layer: Layer, document: dict[str, Any]) -> str:
         """What a filter may name."""
         return self.render("collections/queryables.html", self._with_paths(request, layer, document), request)
+
+    def _form(self, request: Request, layer: Layer, feature: dict[str, Any], tag: str) -> dict[str, Any]:
+        """What the form for a feature's attributes needs: what can be set, with titles in the reader's language."""
+        language = "zh" if str(APIRequest(request, self._api.locales).locale).startswith("zh") else "en"
+        codes = catalog.default().codes
+        fields: dict[str, Any] = {}
+        for name, plain_schema in field_schemas(layer).items():
+            schema, declared = plain_schema, layer.fields.get(name)
+            if schema.get("readOnly") or (declared and declared.key):
+                continue
+            if declared and declared.codes:
+                listed = codes[declared.codes].codes
+                titles = [f"{code} {getattr(entry.title, language)}" for code, entry in listed.items()]
+                schema = schema | {"enum": list(listed), "x-enum-titles": titles}
+            fields[name] = {
+                "title": schema["title"] if language == "zh" else schema["x-title-en"], "schema": schema,
+                "minOccurs": 1 if declared and declared.required else 0,
+            }  # fmt: skip
+        values = {name: value for name, value in feature["properties"].items() if name in layer.fields}
+        address = f"{self._api.get_collections_url()}/{layer.id}/items/{quote(str(feature['id']), safe='')}"
+        return {"etag": tag, "href": address, "fields": fields, "values": values}
 
     def _with_paths(self, request: Request, layer: Layer, data: dict[str, Any]) -> dict[str, Any]:
         locale = APIRequest(request, self._api.locales).locale

@@ -25,6 +25,7 @@ from shikong.providers import versions as version_rules
 from shikong.providers.errors import CollectionNotFound, NotFound
 from shikong.providers.knowledge import as_known_at
 from shikong.server import (
+    editing,
     errors,
     features,
     filtering,
@@ -43,6 +44,7 @@ from shikong.server.stac import Stac
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+_EDITING = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _PAGING = frozenset({"limit", "offset"})
 
 
@@ -114,6 +116,18 @@ class Endpoints:
         if layer.kind != "features":
             return await self.pygeoapi(itemtypes.get_collection_queryables, "collection_id")(request)
         return await filtering.get_queryables(self._context, request, layer)
+
+    async def edit_items(self, request: Request) -> Response:
+        """New features of a collection."""
+        return await editing.edit_items(self._context, request, self._layer(request))
+
+    async def edit_item(self, request: Request) -> Response:
+        """Changes of one feature."""
+        return await editing.edit_item(self._context, request, self._layer(request))
+
+    async def transactions(self, request: Request) -> Response:
+        """Changes of several layers as one."""
+        return await editing.transact(self._context, request)
 
     async def lineage(self, request: Request) -> Response:
         """Where a feature comes from."""
@@ -212,7 +226,10 @@ def routes(context: Context) -> list[Route]:
         Route(f"{collection}/items", Direct(ends.items), methods=["GET"]),
         Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage),
         Route(f"{collection}/items/{{item_id:path}}/versions", ends.versions),
-        Route(f"{collection}/items/{{item_id:path}}", ends.item),
+        Route(f"{collection}/items/{{item_id:path}}", ends.item, methods=["GET"]),
+        Route(f"{collection}/items", ends.edit_items, methods=_EDITING),
+        Route(f"{collection}/items/{{item_id:path}}", ends.edit_item, methods=_EDITING),
+        Route("/transactions", ends.transactions, methods=["POST", "OPTIONS"]),
         Route("/", pygeoapi(core.landing_page)),
         Route("/health", ends.health),
         Route("/conformance", ends.conformance),

@@ -8,6 +8,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
+
+#: Whether features can be edited: not; by everyone, who must say which state they have read; by everyone, even so.
+Editing = Literal["off", "open", "unlocked"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class ServerSettings:
     url: the address that links carry (SHIKONG_URL), needed behind a proxy.
     workers: server processes (SHIKONG_WORKERS).
     config: pygeoapi's configuration (PYGEOAPI_CONFIG).
+    editing: who may edit features (SHIKONG_EDITING): nobody (`off`), everyone (`open`), or everyone and without saying
+        by If-Match what they have read (`unlocked`), for clients that cannot.
     """
 
     host: str
@@ -25,16 +31,21 @@ class ServerSettings:
     url: str
     workers: int
     config: Path
+    editing: Editing = "off"
 
 
 def from_env() -> ServerSettings:
     """The settings as the environment has them now."""
     host = os.environ.get("SHIKONG_HOST") or "127.0.0.1"
     port = int(os.environ.get("SHIKONG_PORT") or 5000)
+    editing = os.environ.get("SHIKONG_EDITING") or "off"
+    if editing not in get_args(Editing):
+        raise ValueError(f"SHIKONG_EDITING is {editing!r}; it must be one of {', '.join(get_args(Editing))}")
     return ServerSettings(
         host=host,
         port=port,
         url=(os.environ.get("SHIKONG_URL") or f"http://{host}:{port}").rstrip("/"),
         workers=int(os.environ.get("SHIKONG_WORKERS") or 1),
         config=Path(os.environ.get("PYGEOAPI_CONFIG") or "pygeoapi-config.yml").resolve(),
+        editing=editing,  # type: ignore[arg-type]
     )

@@ -72,12 +72,7 @@ def _create(session: Connection[Any], layer: Layer) -> int:
     session.execute(
         sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)").format(fresh(layer), tables.table(layer))
     )
-    sequence = "SELECT pg_get_serial_sequence(%s, '_row')"
-    name = session.execute(sequence, (f"data.{layer.id}",)).fetchone()
-    assert name is not None
-    row = session.execute(sql.SQL("SELECT last_value + is_called::int FROM {}").format(sql.SQL(name[0]))).fetchone()
-    assert row is not None
-    return int(row[0])
+    return tables.next_row(session, layer)
 
 
 def _copy(

@@ -11,12 +11,20 @@ from typing import Any
 
 from psycopg import sql
 
+# One look into the index a layer: edits make many releases.
 NEWEST = sql.SQL("""
-    SELECT DISTINCT ON (layer)
-        layer, id, source, source_crs, datum_note, origin, published_at, current_rows,
-        rows_quarantined, extent, time_from, time_to
-    FROM shikong.release
-    ORDER BY layer, id DESC
+    WITH RECURSIVE known AS (
+        SELECT min(layer) AS layer FROM shikong.release
+        UNION ALL
+        SELECT (SELECT min(layer) FROM shikong.release WHERE layer > known.layer) FROM known WHERE layer IS NOT NULL
+    )
+    SELECT newest.*
+    FROM known CROSS JOIN LATERAL (
+        SELECT
+            layer, id, source, source_crs, datum_note, origin, published_at, current_rows,
+            rows_quarantined, extent, time_from, time_to
+        FROM shikong.release AS r WHERE r.layer = known.layer ORDER BY id DESC LIMIT 1
+    ) AS newest
 """)
 
 

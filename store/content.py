@@ -10,6 +10,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +39,15 @@ def digests(layer: Layer, values: Mapping[str, Sequence[Any]], wkb: Sequence[byt
     ]
     joined = pc.binary_join_element_wise(*columns, pa.array(wkb, pa.large_binary()), pa.scalar(b"", pa.large_binary()))
     return [hashlib.md5(row, usedforsecurity=False).digest() for row in joined.to_pylist()]
+
+
+def state(digest: uuid.UUID, valid_from: datetime | None, valid_to: datetime | None) -> str:
+    """What tells a feature's present state from every other: its content's digest, and since and until when it holds.
+
+    valid_from, valid_to: None where the layer has no valid time.
+    """
+    times = "".join("/" if time is None else f"/{time.astimezone(UTC).isoformat()}" for time in (valid_from, valid_to))
+    return hashlib.md5(digest.bytes + times.encode(), usedforsecurity=False).hexdigest()
 
 
 def _labelled(name: str, texts: Sequence[str | None]) -> pa.Array:

@@ -41,6 +41,10 @@ class OlderThanKnown(StoreError):
     """A snapshot is older than versions that it would have to change."""
 
 
+class LayerBusy(StoreError):
+    """The layer is being loaded; try again shortly."""
+
+
 class NoSuchRelease(StoreError):
     """There is no such release of this layer; see `shikong releases`."""
 

@@ -1,19 +1,23 @@
-"""One change of a layer at a time, whoever makes it: a worker or an operator's command.
+"""One change of a layer at a time, whoever makes it: a worker, an operator's command or an edit.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from psycopg import Connection, sql
+from psycopg import Connection, errors, sql
 
 from shikong.store.database import Database
+from shikong.store.errors import LayerBusy
 
 _LOADING = 7_156_002  # any constant; the first half of the key of our advisory locks
+
+#: For so long an edit waits for other changes of its layers.
+_EDITS_WAIT = "5s"
 
 _KEY = {"loading": sql.Literal(_LOADING)}
 
@@ -35,6 +39,18 @@ def loading(conn: Connection[Any], layer: str) -> Iterator[None]:
     finally:
         if not conn.broken:
             conn.execute(sql.SQL("SELECT pg_advisory_unlock({loading}, hashtext(%s))").format(**_KEY), (layer,))
+
+
+def hold_for_edit(conn: Connection[Any], layers: Collection[str]) -> None:
+    """Hold layers until the caller's transaction ends; always in the same order, so that two edits cannot wait for
+    each other. Raises LayerBusy when another change takes longer than an edit does.
+    """
+    conn.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_EDITS_WAIT)))
+    for layer in sorted(layers):
+        try:
+            conn.execute(sql.SQL("SELECT pg_advisory_xact_lock({loading}, hashtext(%s))").format(**_KEY), (layer,))
+        except errors.LockNotAvailable as error:
+            raise LayerBusy(f"{layer} is being loaded; nothing was changed, try again shortly") from error
 
 
 def is_loading(database: Database, layer: str) -> bool:

@@ -8,13 +8,14 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-from shikong.store import tables
+from shikong.store import releases, tables
 from shikong.store.errors import OlderThanKnown
 from shikong.store.releases import Counts
 
@@ -46,38 +47,66 @@ def create_staging(conn: Connection[Any], layer: Layer) -> None:
 
 
 def publish_features(
-    conn: Connection[Any], layer: Layer, release: int, mode: Mode, snapshot_of: datetime | None = None
+    conn: Connection[Any],
+    layer: Layer,
+    release: int,
+    mode: Mode,
+    snapshot_of: datetime | None = None,
+    *,
+    ended: int = 0,
 ) -> Counts:
-    """Make the staged rows the layer's state.
+    """Make the staged rows the layer's state. ended: how many rows the release has ended before (`end_features`).
 
     snapshot_of: for a layer with valid time, when the staged rows are what held at that time; without it each
     staged row says itself from when until when it holds. Raises OlderThanKnown for a snapshot of a time before
     versions that it would have to change.
     """
     parts = _parts(layer)
-    params = {"release": release, "at": snapshot_of}
+    first = tables.next_row(conn, layer)
+    params = {"release": release, "at": snapshot_of, "first": first}
+    swept = ended
     conn.execute(sql.SQL("CREATE INDEX ON {staged} ({key}, _hash)").format(**parts))
     conn.execute(sql.SQL("ANALYZE {staged}").format(**parts))
     if layer.versioned and snapshot_of is not None:
         _refuse_older(conn, layer, mode, snapshot_of, parts)
+        swept = conn.execute(sql.SQL(_SWEEP[mode]).format(**parts), params).rowcount
         gone, fresh, changed = _publish_snapshot(conn, mode, parts, params)
     else:
         gone, fresh, changed = _publish_versions(conn, layer, mode, parts, params)
-    refresh_blocks(conn, layer)
-    current = _number(conn, "SELECT count(*) FROM {table}", parts, params)
+    before = releases.before(conn, layer, release) if mode == "update" else None
+    if before is None or before.rows is None:
+        refresh_blocks(conn, layer)
+        current = _number(conn, "SELECT count(*) FROM {table}", parts, params)
+    else:  # what an update costs follows what it changes, however much there is
+        refresh_blocks(conn, layer, first)
+        current = before.rows + fresh - gone - swept
     staged = _number(conn, "SELECT count(*) FROM {staged}", parts, params)
     conn.execute(sql.SQL("DROP TABLE {staged}").format(**parts))
     return Counts(
-        read=0, stored=staged, quarantined=0, added=fresh - changed, changed=changed, ended=gone - changed,
+        read=0, stored=staged, quarantined=0, added=fresh - changed, changed=changed, ended=gone - changed + ended,
         unchanged=current - fresh, current=current,
     )  # fmt: skip
 
 
-def refresh_blocks(conn: Connection[Any], layer: Layer) -> None:
-    """Write down anew where each run of neighbouring rows lies."""
-    parts = _parts(layer)
-    conn.execute(sql.SQL("DELETE FROM {blocks}").format(**parts))
-    conn.execute(sql.SQL(_BLOCKS).format(**parts))
+def end_features(conn: Connection[Any], layer: Layer, release: int, keys: Sequence[Any], at: datetime | None) -> int:
+    """End the features with these keys, as a part of a release; returns how many rows held until now.
+
+    at: when they end, for a layer with valid time; what held before stays known. Blocks and counts are the caller's.
+    """
+    ends = "c.{key} = ANY(%(keys)s)" + (" AND (c.valid_to IS NULL OR c.valid_to > %(at)s)" if layer.versioned else "")
+    statement = (_END_ROWS if layer.versioned else _MOVE_ROWS).replace("{which}", ends)
+    params = {"release": release, "keys": list(keys), "at": at}
+    return conn.execute(sql.SQL(statement).format(**_parts(layer)), params).rowcount
+
+
+def refresh_blocks(conn: Connection[Any], layer: Layer, since: int = 0) -> None:
+    """Write down anew where each run of neighbouring rows lies, from the run on in which the row `since` is.
+
+    The areas of runs before are never too small: rows are not moved, they only go.
+    """
+    parts, params = _parts(layer), {"since": since - since % _BLOCK_ROWS}
+    conn.execute(sql.SQL("DELETE FROM {blocks} WHERE first >= %(since)s").format(**parts), params)
+    conn.execute(sql.SQL(_BLOCKS).format(**parts), params)
 
 
 def _publish_versions(
@@ -97,7 +126,6 @@ def _publish_snapshot(
     conn: Connection[Any], mode: Mode, parts: dict[str, sql.Composable], params: dict[str, Any]
 ) -> tuple[int, int, int]:
     """Staged rows are what held at a time; returns the same."""
-    conn.execute(sql.SQL(_SWEEP).format(**parts), params)
     gone = conn.execute(sql.SQL(_END[mode]).format(**parts), params).rowcount
     fresh = conn.execute(sql.SQL(_BEGIN).format(**parts), params).rowcount
     return gone, fresh, _number(conn, _CHANGED, parts, params)
@@ -156,19 +184,21 @@ def _columns(prefix: str, names: list[str]) -> sql.Composable:
     return sql.SQL(", ").join(sql.SQL(prefix) + sql.Identifier(name) for name in names)
 
 
-_MOVE = """
+_MOVE_ROWS = """
     WITH gone AS (
         DELETE FROM {table} AS c
-        WHERE NOT EXISTS (SELECT FROM {staged} AS h WHERE {matches} AND {holds}) AND %s
+        WHERE {which}
         RETURNING c._row, c._release, c._source_row, c._hash, {of_current}
     )
     INSERT INTO {history} (_row, _release, _source_row, _hash, {columns}, _superseded)
-    SELECT c._row, c._release, c._source_row, c._hash, {of_current}, %%(release)s FROM gone AS c
+    SELECT c._row, c._release, c._source_row, c._hash, {of_current}, %(release)s FROM gone AS c
 """
 
+_OTHER = "NOT EXISTS (SELECT FROM {staged} AS h WHERE {matches} AND {holds})"
+
 _SUPERSEDE = {
-    "replace": _MOVE % "true",
-    "update": _MOVE % "EXISTS (SELECT FROM {staged} AS h WHERE {same})",
+    "replace": _MOVE_ROWS.replace("{which}", _OTHER),
+    "update": _MOVE_ROWS.replace("{which}", _OTHER + " AND EXISTS (SELECT FROM {staged} AS h WHERE {same})"),
 }
 
 _FORGET = """
@@ -199,35 +229,44 @@ _ADD = """
 """
 
 # A snapshot knows nothing of versions that end later; what has ended by then is no part of the comparison.
-_SWEEP = """
+_SWEEP_ROWS = """
     WITH past AS (
-        DELETE FROM {table} AS c WHERE c.valid_to <= %(at)s
+        DELETE FROM {table} AS c WHERE {which}
         RETURNING c._row, c._release, c._source_row, c._hash, {of_current}
     )
     INSERT INTO {history} (_row, _release, _source_row, _hash, {columns})
     SELECT c._row, c._release, c._source_row, c._hash, {of_current} FROM past AS c
 """
 
+_OF_STAGED = "EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key})"
+
+_SWEEP = {
+    "replace": _SWEEP_ROWS.replace("{which}", "c.valid_to <= %(at)s"),
+    "update": _SWEEP_ROWS.replace("{which}", "c.valid_to <= %(at)s AND " + _OF_STAGED),
+}
+
 # An open version that ends is known twice: that it was believed to hold on (superseded), and that it held until then.
-_END_OPEN = """
+_END_ROWS = """
     WITH gone AS (
         DELETE FROM {table} AS c
-        WHERE NOT EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key} AND h._hash = c._hash) AND %s
+        WHERE {which}
         RETURNING c._row, c._release, c._source_row, c._hash, {of_current}
     ),
     ended AS (
         INSERT INTO {history} (_row, _release, _hash, {content}, valid_from, valid_to)
-        SELECT nextval(pg_get_serial_sequence({name}, '_row')), %%(release)s, c._hash, {content_of_current},
-            c.valid_from, %%(at)s
-        FROM gone AS c WHERE c.valid_from < %%(at)s
+        SELECT nextval(pg_get_serial_sequence({name}, '_row')), %(release)s, c._hash, {content_of_current},
+            c.valid_from, %(at)s
+        FROM gone AS c WHERE c.valid_from < %(at)s
     )
     INSERT INTO {history} (_row, _release, _source_row, _hash, {columns}, _superseded)
-    SELECT c._row, c._release, c._source_row, c._hash, {of_current}, %%(release)s FROM gone AS c
+    SELECT c._row, c._release, c._source_row, c._hash, {of_current}, %(release)s FROM gone AS c
 """
 
+_OTHER_CONTENT = "NOT EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key} AND h._hash = c._hash)"
+
 _END = {
-    "replace": _END_OPEN % "true",
-    "update": _END_OPEN % "EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key})",
+    "replace": _END_ROWS.replace("{which}", _OTHER_CONTENT),
+    "update": _END_ROWS.replace("{which}", _OTHER_CONTENT + " AND " + _OF_STAGED),
 }
 
 _BEGIN = """
@@ -252,12 +291,14 @@ _NEWER = {
 _BLOCKS = """
     INSERT INTO {blocks} (first, last, area)
     SELECT min(_row), max(_row), st_envelope(st_buffer(st_setsrid(st_extent(geom)::geometry, 4490), 1e-9))
-    FROM {table} GROUP BY _row / {rows}
+    FROM {table} WHERE _row >= %(since)s GROUP BY _row / {rows}
 """
 
-# A key may lose and gain several versions at once; each pair of one lost and one gained is one change.
+# A key may lose and gain several versions at once; each pair of one lost and one gained is one change. What is new
+# has the highest row numbers.
 _CHANGED = """
     SELECT coalesce(sum(least(gained.n, lost.n)), 0)
-    FROM (SELECT {key}, count(*) AS n FROM {table} WHERE _release = %(release)s GROUP BY 1) AS gained
+    FROM (SELECT {key}, count(*) AS n FROM {table} WHERE _row >= %(first)s AND _release = %(release)s
+        GROUP BY 1) AS gained
     JOIN (SELECT {key}, count(*) AS n FROM {history} WHERE _superseded = %(release)s GROUP BY 1) AS lost USING ({key})
 """

@@ -18,7 +18,7 @@ from shikong.layers.model import Layer
 from shikong.store import tables
 from shikong.store.principal import current_principal
 
-Kind = Literal["load", "rollback", "correction"]
+Kind = Literal["load", "rollback", "correction", "edit"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,28 @@ class Extent:
     bbox: tuple[float, float, float, float] | None
     time_from: datetime | None = None
     time_to: datetime | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """What a release left behind. rows: how many hold, None where that was not counted."""
+
+    rows: int | None
+    extent: Extent
+    origin: Literal["delivered", "generated"]
+
+
+def before(conn: Connection[Any], layer: Layer, release: int | None = None) -> State | None:
+    """What the layer's last release before one (None: its last) left behind; None before the first."""
+    row = conn.execute(
+        "SELECT current_rows, extent, time_from, time_to, origin FROM shikong.release"
+        " WHERE layer = %s AND (%s::integer IS NULL OR id < %s) ORDER BY id DESC LIMIT 1",
+        (layer.id, release, release),
+    ).fetchone()
+    if row is None:
+        return None
+    rows, box, time_from, time_to, origin = row
+    return State(rows, Extent(None if box is None else (box[0], box[1], box[2], box[3]), time_from, time_to), origin)
 
 
 def next_release(conn: Connection[Any], layer: Layer, source: Source, counts: Counts, place: str | None = None) -> int:
@@ -105,21 +127,78 @@ def finish(conn: Connection[Any], release: int, counts: Counts, extent: Extent) 
 
 def extent_of(conn: Connection[Any], layer: Layer) -> Extent:
     """Extent of a features layer's present rows."""
-    if layer.time and layer.time.start:
-        time: sql.Composable = sql.SQL("min({}), max({})").format(
-            sql.Identifier(layer.time.start), sql.Identifier(layer.time.end or layer.time.start)
-        )
-    elif layer.versioned:
-        time = sql.SQL(
-            "least(min(valid_from), (SELECT min(valid_from) FROM {} WHERE _superseded IS NULL)), NULL::timestamptz"
-        ).format(tables.history(layer))
-    else:
-        time = sql.SQL("NULL::timestamptz, NULL::timestamptz")
     row = conn.execute(
-        sql.SQL(
-            "SELECT st_xmin(e), st_ymin(e), st_xmax(e), st_ymax(e), f, t"
-            " FROM (SELECT st_extent(geom), {} FROM {}) AS x (e, f, t)"
-        ).format(time, tables.table(layer))
+        sql.SQL("SELECT {}, {} FROM {}").format(_BOX, _time(layer, whole=True), tables.table(layer))
     ).fetchone()
     assert row is not None
+    return _extent(row)
+
+
+def extent_after(conn: Connection[Any], layer: Layer, release: int, first: int, known: Extent) -> Extent:
+    """Extent of a features layer's rows after an update, told from what it changed wherever that is possible.
+
+    first: the rows that it brought have this number or higher ones. known: the extent before it.
+    """
+    gained = conn.execute(
+        sql.SQL("SELECT {}, {} FROM {} WHERE _row >= %s AND _release = %s").format(
+            _BOX, _time(layer), tables.table(layer)
+        ),
+        (first, release),
+    ).fetchone()
+    lost = conn.execute(
+        sql.SQL("SELECT {}, {} FROM {} WHERE _superseded = %s").format(_BOX, _time(layer), tables.history(layer)),
+        (release,),
+    ).fetchone()
+    assert gained is not None
+    assert lost is not None
+    if known.bbox is None or _holds_up(known, _extent(lost), layer.versioned):
+        return extent_of(conn, layer)
+    return _together(known, _extent(gained))
+
+
+_BOX = sql.SQL("st_xmin(st_extent(geom)), st_ymin(st_extent(geom)), st_xmax(st_extent(geom)), st_ymax(st_extent(geom))")
+
+
+def _time(layer: Layer, *, whole: bool = False) -> sql.Composable:
+    """SQL for since when and until when rows have data; whole: what has ended counts too."""
+    if layer.time and layer.time.start:
+        return sql.SQL("min({}), max({})").format(
+            sql.Identifier(layer.time.start), sql.Identifier(layer.time.end or layer.time.start)
+        )
+    if not layer.versioned:
+        return sql.SQL("NULL::timestamptz, NULL::timestamptz")
+    if not whole:
+        return sql.SQL("min(valid_from), NULL::timestamptz")
+    return sql.SQL(
+        "least(min(valid_from), (SELECT min(valid_from) FROM {} WHERE _superseded IS NULL)), NULL::timestamptz"
+    ).format(tables.history(layer))
+
+
+def _extent(row: tuple[Any, ...]) -> Extent:
     return Extent(None if row[0] is None else (row[0], row[1], row[2], row[3]), row[4], row[5])
+
+
+def _holds_up(known: Extent, lost: Extent, versioned: bool) -> bool:
+    """Whether rows that have gone reached the extent's rim. Of a version that ends, its beginning stays known."""
+    if known.bbox is None or lost.bbox is None:
+        return False
+    low = any(gone <= rim for gone, rim in zip(lost.bbox[:2], known.bbox[:2], strict=True))
+    high = any(gone >= rim for gone, rim in zip(lost.bbox[2:], known.bbox[2:], strict=True))
+    first, last = (lost.time_from, known.time_from), (lost.time_to, known.time_to)
+    sooner = not versioned and None not in first and first[0] <= first[1]  # type: ignore[operator]
+    later = None not in last and last[0] >= last[1]  # type: ignore[operator]
+    return low or high or sooner or later
+
+
+def _together(one: Extent, other: Extent) -> Extent:
+    """The extent of both."""
+    if one.bbox is None or other.bbox is None:
+        return one if other.bbox is None else other
+    (west, south, east, north), (w, s, e, n) = one.bbox, other.bbox
+    starts = [time for time in (one.time_from, other.time_from) if time is not None]
+    ends = [time for time in (one.time_to, other.time_to) if time is not None]
+    return Extent(
+        (min(west, w), min(south, s), max(east, e), max(north, n)),
+        min(starts, default=None),
+        max(ends, default=None),
+    )

@@ -113,6 +113,8 @@ def _ensure_features(conn: Connection[Any], layer: Layer) -> None:
     key, geom, area = (sql.Identifier(name) for name in (layer.key_field, "geom", "area"))
     past = sql.Identifier(f"{layer.id}__history_key"), history(layer), key
     _index(conn, layer, "history_key", sql.SQL("CREATE INDEX {} ON {} ({})").format(*past))
+    gone = sql.Identifier(f"{layer.id}__history_superseded"), history(layer)
+    _index(conn, layer, "history_superseded", sql.SQL("CREATE INDEX {} ON {} (_superseded)").format(*gone))
     for what, of, column in (("block_area", blocks(layer), area), ("history_geom", history(layer), geom)):
         _index(conn, layer, what, _GIST.format(sql.Identifier(f"{layer.id}__{what}"), of, column))
 
@@ -188,6 +190,15 @@ def ensure_month(conn: Connection[Any], layer: Layer, year: int, month: int) -> 
             sql.Literal(f"{following[0]:04}-{following[1]:02}-01T00:00:00Z"),
         )
     )
+
+
+def next_row(conn: Connection[Any], layer: Layer) -> int:
+    """The number of the next row of a features layer: rows that are not there yet have this one or higher ones."""
+    name = conn.execute("SELECT pg_get_serial_sequence(%s, '_row')", (f"data.{layer.id}",)).fetchone()
+    assert name is not None
+    row = conn.execute(sql.SQL("SELECT last_value + is_called::int FROM {}").format(sql.SQL(name[0]))).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _create(conn: Connection[Any], name: sql.Identifier, columns: list[Any]) -> None:

@@ -123,14 +123,18 @@ class Service:
     log: Path
 
 
-def start_service(dsn: str, data: Path, log: Path) -> Service:
-    """Start a server on a free port of the loopback interface and wait until it answers."""
+def start_service(dsn: str, data: Path, log: Path, **settings: str) -> Service:
+    """Start a server on a free port of the loopback interface and wait until it answers.
+
+    settings: more of the environment.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
         "DATABASE_URL": dsn, "SHIKONG_DATA": str(data), "SHIKONG_PORT": str(port),
         "SHIKONG_URL": f"http://127.0.0.1:{port}", "PYGEOAPI_CONFIG": str(ROOT / "pygeoapi-config.yml"),
+        **settings,
     }  # fmt: skip
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -165,12 +169,12 @@ def service(sample_city: SampleCity, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def run_service() -> Callable[[str, Path], AbstractContextManager[Service]]:
+def run_service() -> Callable[..., AbstractContextManager[Service]]:
     """Runs a server for as long as a context lasts, for the tests of one module."""
 
     @contextmanager
-    def run(dsn: str, data: Path) -> Iterator[Service]:
-        running = start_service(dsn, data, data / "server.log")
+    def run(dsn: str, data: Path, **settings: str) -> Iterator[Service]:
+        running = start_service(dsn, data, data / "server.log", **settings)
         yield running
         stop_service(running)
 

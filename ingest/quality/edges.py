@@ -10,6 +10,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -37,8 +38,10 @@ _SAME = 1e-9
 _FILES = 32
 _SHIFT = np.uint64(64 - (_FILES - 1).bit_length())
 
-#: Cells along each side of the raster that tells what is near, and the least size of one, for `ends` are rounded.
-_CELLS = 2048
+#: Most cells along each side of the raster that tells what is near (some for each row are enough), and the least size
+#: of one, for `ends` are rounded.
+_MOST_CELLS = 2048
+_CELLS_A_ROW = 64
 _LEAST_CELL = 2e-5
 
 
@@ -156,7 +159,8 @@ class Neighbourhood:
         self._all, self._boxes = rows, boxes
         low = boxes[:, :2].min(axis=0) if len(boxes) else np.zeros(2)
         high = boxes[:, 2:].max(axis=0) if len(boxes) else np.zeros(2)
-        self._low, self._cell = low, np.maximum((high - low) / _CELLS, _LEAST_CELL)
+        self._along = min(_MOST_CELLS, math.isqrt(_CELLS_A_ROW * len(rows)) + 1)
+        self._low, self._cell = low, np.maximum((high - low) / self._along, _LEAST_CELL)
         self._near = np.zeros(len(rows), bool)
 
     @property
@@ -177,7 +181,7 @@ class Neighbourhood:
         """Mark boxes; whether that brought rows in that were not near before."""
         if not len(boxes):
             return False
-        marked = np.zeros((_CELLS + 4, _CELLS + 4), np.int32)
+        marked = np.zeros((self._along + 4, self._along + 4), np.int32)
         left, bottom, right, top = self._cells(boxes, margin=1)
         for x, y, step in ((left, bottom, 1), (right + 1, bottom, -1), (left, top + 1, -1), (right + 1, top + 1, 1)):
             marked += step * np.bincount(x * marked.shape[1] + y, minlength=marked.size).reshape(marked.shape)
@@ -194,5 +198,6 @@ class Neighbourhood:
         """First and last column and row of the raster that each box touches."""
         low = np.floor((boxes[:, :2] - self._low) / self._cell).astype(np.intp) + 1 - margin
         high = np.floor((boxes[:, 2:] - self._low) / self._cell).astype(np.intp) + 1 + margin
-        low, high = np.clip(low, 0, _CELLS + 2), np.clip(high, 0, _CELLS + 2)
+        last = self._along + 2
+        low, high = np.clip(low, 0, last), np.clip(high, 0, last)
         return low[:, 0], low[:, 1], high[:, 0], high[:, 1]

@@ -41,6 +41,13 @@ _STAYING = """
     SELECT NULL, c.{key}::text, c.geom FROM {table} AS c
     WHERE {holds} AND NOT EXISTS (SELECT FROM {staged} AS s WHERE s.{key} = c.{key})
 """
+# Of the rows that stay, those that a new one may touch.
+_STAYING_NEAR = (
+    _STAYING
+    + """
+    AND c._row IN (SELECT n._row FROM {staged} AS s JOIN {table} AS n ON n.geom && s.geom)
+"""
+)
 
 
 @dataclass
@@ -102,7 +109,7 @@ def check(
         yield from found
         return
     unions: list[Any] = []
-    for part, before in _sweep(conn, layer, mode, None):
+    for part, before in _sweep(conn, layer, mode, None, local=gaps is None):
         if boundary is not None:
             yield from _outside(within, boundary, part, before)
         if overlap is not None or gaps is not None:
@@ -154,22 +161,26 @@ def _boundary(conn: Connection[Any], catalog: Catalog, within: rules.Within) -> 
     return union
 
 
-def _sweep(conn: Connection[Any], layer: Layer, mode: Mode, only: list[int] | None) -> Iterator[tuple[_Slice, int]]:
+def _sweep(
+    conn: Connection[Any], layer: Layer, mode: Mode, only: list[int] | None, *, local: bool = False
+) -> Iterator[tuple[_Slice, int]]:
     """Slice by slice from west to east: the shapes of those before that reach into it, how many these are, its own.
 
-    only: numbers in the source of the rows that are wanted; None: all.
+    only: numbers in the source of the rows that are wanted; None: all. local: of rows that stay only those that new
+    ones may touch.
     """
     part = _Slice(np.empty(0, object), np.empty(0, object), np.empty(0, object))
-    for fresh in _slices(conn, layer, mode, only):
+    for fresh in _slices(conn, layer, mode, only, local):
         near = part.take(shapely.bounds(part.shapes)[:, 2] >= shapely.bounds(fresh.shapes)[0, 0])
         part = near.then(fresh)
         yield part, len(near)
 
 
-def _slices(conn: Connection[Any], layer: Layer, mode: Mode, only: list[int] | None) -> Iterator[_Slice]:
+def _slices(conn: Connection[Any], layer: Layer, mode: Mode, only: list[int] | None, local: bool) -> Iterator[_Slice]:
     holds = "(valid_to IS NULL OR valid_to > now())"
     chosen = "true" if only is None else "_source_row IN (SELECT unnest(%(only)s::bigint[]))"
-    query = sql.SQL(_FUTURE + (_STAYING if mode == "update" else "")).format(
+    staying = (_STAYING_NEAR if local else _STAYING) if mode == "update" else ""
+    query = sql.SQL(_FUTURE + staying).format(
         key=sql.Identifier(layer.key_field), staged=staging_table(layer), table=tables.table(layer),
         holds=sql.SQL(holds if layer.versioned else "true"), chosen=sql.SQL(chosen),
     )  # fmt: skip

@@ -8,15 +8,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from shikong.store.database import Database
+from support.editing import DAY, Editor, write_parcels, write_zones
 from support.loads import (
     load,
+    settings_for,
     write_districts,
 )
 
@@ -54,3 +58,28 @@ def loaded(empty_store: Database, tmp_path: Path) -> Database:
     """A store with an old release of districts."""
     load(empty_store, write_districts(tmp_path / "old.gpkg", 20, "旧"), "districts")
     return empty_store
+
+
+@pytest.fixture(scope="module")
+def edited_store(cluster: Any, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Forty parcels (with versions) and forty zones (without), for the tests of a module."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    folder = tmp_path_factory.mktemp("editing")
+    store = Database(settings_for(cluster.dsn_of(name), folder))
+    load(store, write_parcels(folder / "parcels.gpkg", 40), "parcels", valid_from=DAY)
+    load(store, write_zones(folder / "zones.gpkg", 40), "planning_zones")
+    yield store
+    store.close_threads()
+
+
+@pytest.fixture(scope="module")
+def editor(edited_store: Database, run_service: Callable[..., Any]) -> Iterator[Editor]:
+    """A client of a server on which editing is open."""
+    dsn = edited_store.settings.database_url
+    assert dsn is not None
+    with run_service(dsn, edited_store.settings.data, SHIKONG_EDITING="open") as service:
+        client = Editor(service.url, dsn)
+        yield client
+        client.http.close()

@@ -1,0 +1,56 @@
+"""Features as they hold now, with all that is stored of them, for whoever is about to change them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, sql
+
+from shikong.layers.model import Layer
+from shikong.store import content, tables
+
+
+@dataclass(frozen=True)
+class Present:
+    """A feature that holds now.
+
+    state: tells this state from every other (store/content.py). values: the layer's fields and `origin`.
+    geom: WKB in EPSG:4490. valid_from: None where the layer has no valid time.
+    """
+
+    key: Any
+    state: str
+    values: dict[str, Any]
+    geom: bytes
+    valid_from: datetime | None
+
+
+def features(conn: Connection[Any], layer: Layer, keys: Sequence[Any]) -> dict[Any, Present]:
+    """Those of the features with these keys that hold now, by key."""
+    names = [*layer.fields, "origin"]
+    rows = conn.execute(
+        sql.SQL(
+            "SELECT {key}, _hash, {times}, st_asbinary(geom), {names} FROM {table} WHERE {key} = ANY(%s) AND {now}"
+        ).format(
+            key=sql.Identifier(layer.key_field),
+            times=sql.SQL("valid_from, valid_to" if layer.versioned else "NULL::timestamptz, NULL::timestamptz"),
+            names=sql.SQL(", ").join(map(sql.Identifier, names)),
+            table=tables.table(layer),
+            now=sql.SQL(_HOLDS_NOW if layer.versioned else "true"),
+        ),
+        (list(keys),),
+    ).fetchall()
+    return {
+        key: Present(key, content.state(digest, start, end), dict(zip(names, values, strict=True)), geom, start)
+        for key, digest, start, end, geom, *values in rows
+    }
+
+
+# The transaction may have begun before the edit that it waited for.
+_HOLDS_NOW = "valid_from <= clock_timestamp() AND (valid_to IS NULL OR valid_to > clock_timestamp())"
