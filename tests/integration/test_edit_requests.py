@@ -72,7 +72,7 @@ def test_a_transaction_over_layers_is_all_or_nothing(editor: Editor) -> None:
     assert editor.rows(releases)[0][0] == before[0][0] + 2
     assert editor.rows(RELEASES, "parcels")[-1][1:5] == ("edit", 1, 1, 1)
     assert editor.get("parcels", "P30").json()["properties"]["dlbm"] == "0102"
-    assert editor.get("parcels", "P31").status_code == 404
+    assert editor.get("parcels", "P31").status_code == 410
     minimal = editor.send(
         "POST", "/transactions", {"operations": [operations[1]]}, "application/json", prefer="return=minimal"
     )
@@ -200,7 +200,7 @@ def test_qgis_can_edit_where_the_operator_lets_it(
         )
         assert http.patch(one, json={}, headers=patch | {"if-match": '"other"'}).status_code == 412
         assert http.delete(one).status_code == 200
-        assert http.get(one).status_code == 404
+        assert http.get(one).status_code == 410
         http.close()
 
 

@@ -47,7 +47,7 @@ def test_a_feature_is_created_changed_and_ended(editor: Editor) -> None:
     tag = editor.get("planning_zones", key).headers["etag"]
     gone = editor.send("DELETE", f"/collections/planning_zones/items/{key}", if_match=tag)
     assert gone.status_code == 200, gone.text
-    assert editor.get("planning_zones", key).status_code == 404
+    assert editor.get("planning_zones", key).status_code == 410
     told = editor.http.get(f"/collections/planning_zones/items/{key}/lineage").json()["versions"]
     assert [version["state"] for version in told] == ["superseded"] * 3
     assert {version["release"]["kind"] for version in told} == {"edit"}
@@ -76,7 +76,7 @@ def test_an_edit_of_a_versioned_feature_begins_a_version(editor: Editor, edited_
     assert editor.get("parcels", "P4").json()["properties"]["valid_from"] == "2025-06-01T00:00:00+08:00"
     tag = editor.get("parcels", "P3").headers["etag"]
     assert editor.send("DELETE", "/collections/parcels/items/P3", if_match=tag).status_code == 200
-    assert editor.get("parcels", "P3").status_code == 404
+    assert editor.get("parcels", "P3").status_code == 410
     assert editor.get("parcels", "P3", datetime=now["valid_from"]).json()["properties"]["dlbm"] == "0102"
     # the way back, over the edits
     layer = catalog.default().layer("parcels")
