@@ -101,16 +101,21 @@ def test_jobs_are_told_from_waiting_to_done(asking: Any, store: Database, tmp_pa
         assert asking.link(link["href"]).status == 200
 
 
-def test_jobs_are_paged(asking: Any, store: Database, tmp_path: Path) -> None:
-    path = deliver(tmp_path / "d.gpkg")
-    numbers = [str(loads.defer(store, path, "districts", Options())) for _ in range(5)]
-    seen, answer = [], asking.get("/jobs", f="json", limit=2).json
+def _all_pages(asking: Any, **asked: Any) -> list[str]:
+    """The numbers of the jobs on all pages, along the `next` links."""
+    answer, seen = asking.get("/jobs", f="json", **asked).json, []
     while True:
         seen += [job["jobID"] for job in answer["jobs"]]
         onward = [link["href"] for link in answer["links"] if link["rel"] == "next"]
         if not onward:
-            break
+            return seen
         answer = asking.link(onward[0] + "&f=json").json
+
+
+def test_jobs_are_paged(asking: Any, store: Database, tmp_path: Path) -> None:
+    path = deliver(tmp_path / "d.gpkg")
+    numbers = [str(loads.defer(store, path, "districts", Options())) for _ in range(5)]
+    seen = _all_pages(asking, limit=2)
     assert seen[:5] == numbers[::-1]
     assert len(seen) == len(set(seen)) == int(numbers[-1]), "every job once: their numbers have no gaps here"
 
@@ -172,13 +177,7 @@ def test_jobs_are_filtered_as_the_standard_says(asking: Any, many: Database, ask
     expected = [job["jobID"] for job in every if fits(job)]
     assert len(every) == 60
     assert len(expected) in (0, 60) or 1 < len(expected) < 60, "the filter has nothing to tell apart"
-    answer, seen = asking.get("/jobs", f="json", limit=7, **asked).json, []
-    while True:
-        seen += [job["jobID"] for job in answer["jobs"]]
-        onward = [link["href"] for link in answer["links"] if link["rel"] == "next"]
-        if not onward:
-            break
-        answer = asking.link(onward[0] + "&f=json").json
+    seen = _all_pages(asking, limit=7, **asked)
     assert seen == expected
 
 
