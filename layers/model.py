@@ -170,6 +170,12 @@ class Layer(Declared):
         """The name of the field that identifies a feature."""
         return next(name for name, field in self.fields.items() if field.key)
 
+    def field_type(self, name: str) -> FieldType:
+        """The type of a property, declared or one that every feature has."""
+        if name in self.fields:
+            return self.fields[name].type
+        return "datetime" if name.startswith("valid_") else "string"
+
     @property
     def versioned(self) -> bool:
         """Whether a feature may have several versions along valid time."""

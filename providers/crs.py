@@ -49,9 +49,14 @@ class ServedCrs:
 
     def geometry(self, column: sql.Composable) -> sql.Composable:
         """SQL for a stored geometry in this CRS and axis order."""
-        if not self.same_as_storage:
-            column = sql.SQL("st_transform({}, {})").format(column, sql.Literal(self.srid))
+        column = self.geometry_x_first(column)
         return sql.SQL("st_flipcoordinates({})").format(column) if self.swapped else column
+
+    def geometry_x_first(self, column: sql.Composable) -> sql.Composable:
+        """SQL for a stored geometry in this CRS, longitude or easting first, as file formats have it."""
+        if self.same_as_storage:
+            return column
+        return sql.SQL("st_transform({}, {})").format(column, sql.Literal(self.srid))
 
     def box_to_storage(self, box: Box) -> Box:
         """A box in this CRS and axis order as west, south, east, north in EPSG:4490.

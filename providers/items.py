@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 import orjson
 from psycopg import sql
@@ -66,15 +66,16 @@ class Word:
 
 @dataclass(frozen=True)
 class Items:
-    """A question for a page of features.
+    """A question for features: a page of them, or with no limit all.
 
     bbox: west, south, east, north in EPSG:4490. filters: field and value that it must equal. cql: a condition.
     ids: only features with these. words: what `q` looks for. tolerance: how far shapes may be simplified (degrees).
     period: when the features hold. known_at, known_in: what the service knew at that time, or in that release, and not
     what it knows now. after: the sort values and row number of the last feature of the page before.
+    encoding: how geometry comes, as GeoJSON text in the CRS's axis order, or as WKB or WKT, x first.
     """
 
-    limit: int
+    limit: int | None
     bbox: Box | None = None
     period: Period | None = None
     known_at: datetime | None = None
@@ -90,6 +91,7 @@ class Items:
     geometry: bool = True
     tolerance: float | None = None
     properties: tuple[str, ...] | None = None
+    encoding: Literal["geojson", "wkb", "wkt"] = "geojson"
 
     @property
     def plain(self) -> bool:
@@ -102,7 +104,7 @@ class Items:
         """The same question with its values blanked: all that its SQL depends on."""
         return replace(
             self,
-            limit=0,
+            limit=None if self.limit is None else 0,
             offset=0,
             bbox=_ANY_BOX if self.bbox else None,
             period=_ANY_PERIOD if self.period else None,
@@ -138,12 +140,13 @@ def property_names(layer: Layer) -> tuple[str, ...]:
 
 
 def page(layer: Layer, question: Items) -> Statement:
-    """SQL for a page: id, geometry as GeoJSON text, the properties, the layer's newest release, the cursor's values.
+    """SQL for a page: id, geometry, the properties, the layer's newest release, the cursor's values.
 
     It asks for one row more than the limit, which tells whether there is a next page.
     """
     query, names = _page_text(layer, question.shape)
-    params = _values(question) | {"limit": question.limit + 1, "offset": question.offset}
+    params = _values(question) | {"offset": question.offset}
+    params["limit"] = None if question.limit is None else question.limit + 1  # LIMIT NULL is no limit
     params["after"] = question.after[-1] if question.after else 0
     return Statement(query, params, names, tail=len(names) + 3)
 
@@ -163,8 +166,10 @@ def _page_text(layer: Layer, shape: Items) -> tuple[bytes, tuple[str, ...]]:
     geometry: sql.Composable = sql.SQL("NULL")
     if shape.geometry:
         inner.append("geom")
-        geometry = _geojson(shape)
-    query = sql.SQL(_PAGE_BY_BLOCKS if by_blocks else _PAGE).format(
+        geometry = _encoded(shape)
+    # Blocks give rows in order already; sorting all of them again would hold back the first.
+    text = _PAGE if not by_blocks else _ALL_BY_BLOCKS if shape.limit is None else _PAGE_BY_BLOCKS
+    query = sql.SQL(text).format(
         blocks=tables.blocks(layer),
         box=_BOX,
         all=_list(["_row", *tables.row_columns(layer)]),
@@ -190,7 +195,7 @@ _PAGE = """
 
 # Blocks come in row order and so do the rows inside each (the inner OFFSET keeps the planner from
 # searching by place again), so that reading stops at the limit and nothing is sorted but the page.
-_PAGE_BY_BLOCKS = """
+_ALL_BY_BLOCKS = """
     SELECT {key}, {geometry}, {names} FROM (
         SELECT {inner}
         FROM (SELECT first, last FROM {blocks} WHERE area && {box} AND last > %(after)s ORDER BY first) AS block
@@ -201,8 +206,8 @@ _PAGE_BY_BLOCKS = """
         WHERE {where}
         LIMIT %(limit)s OFFSET %(offset)s
     ) AS page
-    ORDER BY {order}
 """
+_PAGE_BY_BLOCKS = f"{_ALL_BY_BLOCKS} ORDER BY {{order}}"
 
 
 def one(layer: Layer, key: str, question: Items) -> Statement:
@@ -219,7 +224,7 @@ def _one_text(layer: Layer, shape: Items) -> bytes:
     query = sql.SQL("SELECT {key}, {geometry}, {names}, {digest} FROM {source} AS s WHERE {where} LIMIT 1").format(
         key=key,
         digest=sql.SQL("NULL" if _past(layer, shape) else "_hash"),
-        geometry=_geojson(shape),
+        geometry=_encoded(shape),
         names=_list(property_names(layer)),
         source=_source(layer, shape),
         where=sql.SQL(" AND ").join([*_conditions(layer, shape), sql.SQL("{} = %(key)s").format(key)]),
@@ -261,11 +266,17 @@ def feature(statement: Statement, row: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-def _geojson(shape: Items) -> sql.Composable:
+def _encoded(shape: Items) -> sql.Composable:
+    """SQL for geometry as the question wants it."""
     geometry: sql.Composable = sql.Identifier("geom")
     if shape.tolerance is not None:
         geometry = sql.SQL("st_simplifypreservetopology({}, %(tolerance)s)").format(geometry)
     crs = shape.crs
+    match shape.encoding:
+        case "wkb":
+            return sql.SQL("st_asbinary({})").format(crs.geometry_x_first(geometry))
+        case "wkt":
+            return sql.SQL("st_astext({}, {})").format(crs.geometry_x_first(geometry), sql.Literal(crs.decimals))
     return sql.SQL("st_asgeojson({}, {}, 0)").format(crs.geometry(geometry), sql.Literal(crs.decimals))
 
 

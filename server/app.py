@@ -18,14 +18,17 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from shikong.layers import catalog
 from shikong.server import errors, openapi
 from shikong.server import settings as server_settings
+from shikong.server.caching import Caching
+from shikong.server.compression import Compression
 from shikong.server.context import Context
+from shikong.server.exports import Exports
+from shikong.server.formats.table import collection_links
 from shikong.server.logs import AccessLog, configure
 from shikong.server.metadata import Metadata
 from shikong.server.middleware import PrincipalOfRequest, StopWhenClientLeaves, WhenAsked
@@ -35,12 +38,13 @@ from shikong.server.routes import routes
 from shikong.store import database
 
 _CORS = {
-    "allow_origins": ["*"], "allow_methods": ["GET", "POST"],
-    "expose_headers": ["Content-Crs", "ETag", "Link", "X-Request-Id"],
+    "allow_origins": ["*"], "allow_methods": ["GET", "HEAD", "POST", "DELETE"], "allow_headers": ["*"],
+    "expose_headers": [
+        "Content-Crs", "Content-Disposition", "ETag", "Link", "Location", "Memento-Datetime", "Preference-Applied",
+        "X-Request-Id",
+    ],
+    "max_age": 86400,
 }  # fmt: skip
-
-
-_GZIP = {"minimum_size": 1000, "compresslevel": 3}
 
 
 def create_app() -> Starlette:
@@ -53,9 +57,22 @@ def create_app() -> Starlette:
         config = yaml_load(file)
     home = settings.config.parent
     _anchor(config, home)
+    for layer in catalog.default():
+        if layer.kind == "features":
+            config["resources"][layer.id]["links"] = collection_links(f"{settings.url}/collections/{layer.id}/items")
     pygeoapi = ShikongAPI(config, openapi.document(config))
     store = database.default()
-    context = Context(pygeoapi, store, catalog.default(), Metadata(pygeoapi, store), Pages(pygeoapi), settings.editing)
+    metadata, exports = Metadata(pygeoapi, store), Exports(store, settings)
+    context = Context(
+        pygeoapi,
+        store,
+        catalog.default(),
+        metadata,
+        Pages(pygeoapi),
+        exports,
+        Caching(store, metadata),
+        settings.editing,
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -71,7 +88,7 @@ def create_app() -> Starlette:
         middleware=[
             Middleware(AccessLog),
             Middleware(WhenAsked, b"origin", b"", CORSMiddleware, _CORS),
-            Middleware(WhenAsked, b"accept-encoding", b"gzip", GZipMiddleware, _GZIP),
+            Middleware(Compression),
             Middleware(StopWhenClientLeaves),
             Middleware(PrincipalOfRequest),
         ],

@@ -13,6 +13,8 @@ from shikong.server.settings import Editing
 from shikong.store.database import Database
 
 if TYPE_CHECKING:
+    from shikong.server.caching import Caching
+    from shikong.server.exports import Exports
     from shikong.server.metadata import Metadata
     from shikong.server.pages import Pages
 
@@ -26,6 +28,8 @@ class Context:
     catalog: Catalog
     metadata: Metadata
     pages: Pages
+    exports: Exports
+    caching: Caching
     editing: Editing = "off"
 
     @property

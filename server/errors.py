@@ -22,7 +22,7 @@ from shikong.providers.errors import BadParameter, Gone, NotFound
 from shikong.server import etags, versions
 from shikong.server.edit_errors import BadBody, BodyTooLarge, MissingPrecondition, NotEditable, WrongMediaType
 from shikong.server.pygeoapi_api import Refusal
-from shikong.store.errors import DatabaseAway, LayerBusy, NotPublished, QueryTooSlow, StoreError
+from shikong.store.errors import Busy, DatabaseAway, LayerBusy, NotPublished, QueryTooSlow, StoreError
 from shikong.store.jobs import JobEnded, NoSuchJob
 from shikong.store.principal import Forbidden
 
@@ -50,13 +50,14 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     IngestError: (HTTPStatus.UNPROCESSABLE_ENTITY, "NotTaken"),
     LayerBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "LayerBusy"),
     JobEnded: (HTTPStatus.CONFLICT, "JobEnded"),
+    Busy: (HTTPStatus.SERVICE_UNAVAILABLE, "Busy"),
     DatabaseAway: (HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable"),
     QueryTooSlow: (HTTPStatus.SERVICE_UNAVAILABLE, "QueryTooSlow"),
     StoreError: (HTTPStatus.INTERNAL_SERVER_ERROR, "NoApplicableCode"),
 }
 
 #: Seconds after which a client may try again.
-RETRY_AFTER = {"ServiceUnavailable": "3", "QueryTooSlow": "30"}
+RETRY_AFTER = {"ServiceUnavailable": "3", "Busy": "10", "QueryTooSlow": "30"}
 
 
 def problem(

@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +17,7 @@ import orjson
 from pygeoapi.api import itemtypes
 from pygeoapi.linked_data import geojson2jsonld
 from starlette.requests import Request
+from starlette.responses import Response
 
 from shikong.layers.model import Layer
 from shikong.providers import crs as crs_rules
@@ -27,9 +29,13 @@ from shikong.providers.items import Items
 from shikong.providers.times import parse_period
 from shikong.server import access, etags, filtering, paging, parameters, versions
 from shikong.server.context import Context
+from shikong.server.formats.table import EXPORTS, FORMATS, OPENAPI_CONTENT, OPENAPI_PARAMETERS, PAGES, Format, wanted
 from shikong.server.pages import plain
 from shikong.server.paging import Page
 from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
+
+#: Features that one export may be asked to stop at.
+MAX_EXPORT = 2**31 - 1
 
 Answer = tuple[dict[str, str], HTTPStatus, str | bytes]
 
@@ -44,14 +50,13 @@ CONFORMANCE_CLASSES = [
     *filtering.CONFORMANCE_CLASSES,
 ]
 
-FORMATS = {"json": "application/geo+json", "html": "text/html; charset=utf-8", "jsonld": "application/ld+json"}
-
 
 def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], dict[str, dict[str, Any]]]:
     """pygeoapi's OpenAPI fragments, with the paging parameter that is ours."""
     tags, paths = itemtypes.get_oas_30(cfg, locale)
     for path, operations in paths["paths"].items():
         if path.endswith("/items") and "get" in operations:
+            _describe_formats(operations["get"])
             operations["get"]["parameters"] += [
                 *parameters.PAGING, parameters.AS_OF, *filtering.openapi_parameters()
             ]  # fmt: skip
@@ -63,12 +68,25 @@ def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], 
     return tags, paths
 
 
-async def get_items(context: Context, request: Request, layer: Layer) -> Answer:
-    """A page of a layer's features. Raises BadParameter."""
+def _describe_formats(operation: dict[str, Any]) -> None:
+    others = [item for item in operation["parameters"] if not item.get("$ref", "").endswith("/f")]
+    operation["parameters"] = [*others, *OPENAPI_PARAMETERS]
+    operation["responses"]["200"] = {"description": "features", "content": OPENAPI_CONTENT}
+
+
+async def get_items(context: Context, request: Request, layer: Layer) -> Answer | Response:
+    """A page of a layer's features, or an export of them. Raises BadParameter."""
     given = request.query_params
     parameters.require_known(given, parameters.ITEMS | set(items.property_names(layer)))
-    form = _format(request)
-    question, cursor = _question(context, layer, request)
+    form = wanted(request, FORMATS)
+    question, cursor = _question(context, layer, request, form)
+    links = _page_links(context, request, layer, form)
+    headers = {"Content-Crs": f"<{question.crs.uri}>", "Content-Type": form.media_type}
+    headers |= context.caching.headers(request, layer, question, form)
+    if await context.caching.unchanged(request, layer, headers.get("ETag")):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if form.name in EXPORTS:
+        return _export(context, request, layer, (question, cursor), form, headers, links)
     counting = parameters.counting(request.headers.get("prefer", ""))
     if parameters.hits(given.get("resultType")):
         with evaluating(question.cql):
@@ -76,7 +94,6 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer:
         found = Page(items.page(layer, question), [], None, matched)
     else:
         found = await paging.read(context, layer, question, cursor, counting)
-    links = _page_links(context, request, layer, form)
     if found.next:
         links.append(_next_link(context, request, layer, found.next, form))
     document: dict[str, Any] = {
@@ -88,21 +105,38 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer:
     }
     if found.matched is not None:
         document["numberMatched"] = found.matched
-    headers = {"Content-Crs": f"<{question.crs.uri}>", "Content-Type": FORMATS[form]}
     if counting is not None:
         headers["Preference-Applied"] = f"count={counting}"
-    if form == "html":
+    headers["Link"] = link_header(links)
+    if form.name == "html":
         return headers, HTTPStatus.OK, context.pages.items(request, layer, document, question.offset)
-    if form == "jsonld":
+    if form.name == "jsonld":
         return headers, HTTPStatus.OK, _linked_data(context, layer, document)
     return headers, HTTPStatus.OK, orjson.dumps(document)
+
+
+def _export(
+    context: Context, request: Request, layer: Layer, asked: tuple[Items, Cursor | None], form: Format,
+    headers: dict[str, str], links: list[dict[str, str]],
+) -> Response:  # fmt: skip
+    """All features that match, as they were known when the walk began."""
+    if parameters.hits(request.query_params.get("resultType")):
+        raise BadParameter("resultType", f"hits are not told as {form.name}", ["f=json"])
+    question, cursor = asked
+    if cursor is not None and question.known_at is None:
+        question = replace(question, known_in=cursor.release)
+    headers["Link"] = link_header(links)
+    return context.exports.respond(
+        request, layer, question, form, headers, links,
+        lambda following: _next_link(context, request, layer, following, form),
+    )  # fmt: skip
 
 
 async def get_item(context: Context, request: Request, layer: Layer, item: str) -> Answer:
     """One feature, as it is now or as one of its versions. Raises NotFound, Gone, BadParameter."""
     given = request.query_params
     parameters.require_known(given, parameters.ITEM)
-    form = _format(request)
+    form = wanted(request, PAGES)
     crs = crs_rules.parse("crs", given.get("crs"), context.catalog.city.crs)
     when = given.get("datetime")
     period = parse_period(when, context.catalog.city.timezone) if when else None
@@ -117,28 +151,28 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
         asked = (f" at {when}" if when else "") + (f", as it was known at {given['asOf']}" if known_at else "")
         versions.refuse(context, layer, item, found, asked)
     feature = items.feature(statement, rows[0])
-    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": FORMATS[form]}
+    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": form.media_type}
     if found.given is not None:
         headers["Memento-Datetime"] = versions.memento_datetime(found.given)
-    tag = etags.of_feature(layer, feature["properties"], rows[0][-1], form, crs)
-    if tag is not None and form == "json":
+    tag = etags.of_feature(layer, feature["properties"], rows[0][-1], form.name, crs)
+    if tag is not None and form.name == "json":
         headers["ETag"] = tag
         if request.method in ("GET", "HEAD") and etags.is_known(request, tag):
             return headers, HTTPStatus.NOT_MODIFIED, b""
     base = f"{context.base_url}/collections/{layer.id}"
     memento = versions.links(context, layer, item, found, request)
     feature["links"] = [
-        _link("self" if form == "json" else "alternate", FORMATS["json"], f"{base}/items/{item}?f=json"),
-        _link("self" if form == "html" else "alternate", "text/html", f"{base}/items/{item}?f=html"),
+        _link("self" if form.name == "json" else "alternate", "application/geo+json", f"{base}/items/{item}?f=json"),
+        _link("self" if form.name == "html" else "alternate", "text/html", f"{base}/items/{item}?f=html"),
         _link("collection", "application/json", base, layer.title.zh),
         _link("lineage", "application/json", f"{base}/items/{item}/lineage"),
         *memento,
     ]
-    headers["Link"] = versions.header(memento)
-    if form == "html":
+    headers["Link"] = link_header(feature["links"])
+    if form.name == "html":
         form_of = access.editable(context, layer) and period is None and known_at is None
         return headers, HTTPStatus.OK, context.pages.item(request, layer, feature, tag if form_of else None)
-    if form == "jsonld":
+    if form.name == "jsonld":
         return headers, HTTPStatus.OK, _linked_data(context, layer, feature, item)
     return headers, HTTPStatus.OK, orjson.dumps(feature)
 
@@ -148,7 +182,7 @@ def _linked_data(context: Context, layer: Layer, document: dict[str, Any], item:
     return str(geojson2jsonld(context.api, plain(document), layer.id, item, "id"))
 
 
-def _question(context: Context, layer: Layer, request: Request) -> tuple[Items, Cursor | None]:
+def _question(context: Context, layer: Layer, request: Request, form: Format) -> tuple[Items, Cursor | None]:
     """What a request for a page asks, and where it goes on from."""
     given = request.query_params
     city = context.catalog.city
@@ -159,7 +193,7 @@ def _question(context: Context, layer: Layer, request: Request) -> tuple[Items, 
     cursor = cursors.decode(layer, given["cursor"], sort) if given.get("cursor") else None
     crs = crs_rules.parse("crs", given.get("crs"), city.crs)
     return Items(
-        limit=parameters.whole_number("limit", given.get("limit"), DEFAULT_LIMIT, 1, MAX_LIMIT),
+        limit=_limit(given.get("limit"), form),
         offset=parameters.whole_number("offset", given.get("offset"), 0, 0, parameters.MAX_OFFSET),
         bbox=parameters.bbox(given.get("bbox"), crs_rules.parse("bbox-crs", given.get("bbox-crs"), city.crs)),
         period=parse_period(when, city.timezone) if when else None,
@@ -177,32 +211,44 @@ def _question(context: Context, layer: Layer, request: Request) -> tuple[Items, 
     ), cursor
 
 
-def _format(request: Request) -> str:
-    """A format by `f`, or else by Accept. Raises BadParameter."""
-    wanted = request.query_params.get("f")
-    if wanted is None:
-        accept = request.headers.get("accept", "")
-        return "html" if "text/html" in accept and "json" not in accept else "json"
-    if wanted not in FORMATS:
-        raise BadParameter("f", f"{wanted!r} is not a format of features", list(FORMATS))
-    return wanted
+def _limit(text: str | None, form: Format) -> int | None:
+    """How many features at most; an export has no limit unless it is given one."""
+    if form.name not in EXPORTS:
+        return parameters.whole_number("limit", text, DEFAULT_LIMIT, 1, MAX_LIMIT)
+    return None if text is None else parameters.whole_number("limit", text, 1, 1, MAX_EXPORT)
 
 
-def _page_links(context: Context, request: Request, layer: Layer, form: str) -> list[dict[str, str]]:
+def _page_links(context: Context, request: Request, layer: Layer, form: Format) -> list[dict[str, str]]:
     base = f"{context.base_url}/collections/{layer.id}"
-    kept = _query_without(request, "f")
-    links = []
-    for name, mimetype in (("json", FORMATS["json"]), ("html", "text/html")):
-        links.append(_link("self" if name == form else "alternate", mimetype, f"{base}/items?{kept}f={name}"))
+    here = f"{base}/items?{_query_without(request, 'f')}"
+    links = [_link("self", form.bare_type, f"{here}f={form.name}")]
+    # A page of JSON names the other pages only: the list of all formats would outweigh a small page.
+    others = FORMATS if form.name == "html" else {name: PAGES[name] for name in ("json", "html")}
+    links += [_link("alternate", other.bare_type, f"{here}f={name}") for name, other in others.items() if other != form]
     links.append(_link("collection", "application/json", base, layer.title.zh))
     return links
 
 
-def _next_link(context: Context, request: Request, layer: Layer, cursor: str, form: str) -> dict[str, str]:
+def _next_link(context: Context, request: Request, layer: Layer, cursor: str, form: Format) -> dict[str, str]:
     kept = _query_without(request, "cursor", "offset", "f")
-    return _link(
-        "next", FORMATS[form], f"{context.base_url}/collections/{layer.id}/items?{kept}f={form}&cursor={cursor}"
-    )
+    href = f"{context.base_url}/collections/{layer.id}/items?{kept}f={form.name}&cursor={cursor}"
+    return _link("next", form.bare_type, href)
+
+
+#: Characters of Link headers that clients and proxies take without complaint.
+_LINKS_LENGTH = 4000
+
+
+def link_header(links: list[dict[str, str]]) -> str:
+    """Links as a Link header, the next page first; those of a very long question only as far as there is room."""
+    told, room = [], _LINKS_LENGTH
+    for link in sorted(links, key=lambda link: link["rel"] != "next"):
+        text = f"<{link['href']}>" + "".join(f'; {name}="{link[name]}"' for name in ("rel", "type") if name in link)
+        room -= len(text)
+        if room < 0:
+            break
+        told.append(text)
+    return ", ".join(told)
 
 
 def _query_without(request: Request, *dropped: str) -> str:

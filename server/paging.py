@@ -36,13 +36,15 @@ class Page:
 async def read(
     context: Context, layer: Layer, question: Items, cursor: Cursor | None, counting: Counting | None
 ) -> Page:
-    """Read a page. counting: how to find out how many features match, where that is not known anyway."""
+    """Read a page; the question has a limit. counting: how to find out how many match, where it is not known anyway."""
+    limit = question.limit
+    assert limit is not None
     with evaluating(question.cql):
         statement, rows = await _fetch(context, layer, question)
         if cursor is not None and question.known_at is None and _release(statement, rows) != cursor.release:
             question = replace(question, known_in=cursor.release)
             statement, rows = await _fetch(context, layer, question)
-        page, more = rows[: question.limit], len(rows) > question.limit
+        page, more = rows[:limit], len(rows) > limit
         if cursor is not None:
             matched = cursor.matched
         elif question.offset == 0 and not more:

@@ -29,7 +29,7 @@ COMMON = frozenset({"f", "lang"})
 
 FILTER = frozenset({"filter", "filter-lang", "filter-crs"})
 ITEMS = FILTER | {
-    "asOf", "bbox", "bbox-crs", "crs", "cursor", "datetime", "exclude-properties", "ids", "limit",
+    "asOf", "bbox", "bbox-crs", "crs", "cursor", "datetime", "encoding", "exclude-properties", "ids", "limit",
     "max-allowable-offset", "offset", "properties", "q", "resultType", "skipGeometry", "sortby", "zoom-level",
 }  # fmt: skip
 ITEM = frozenset({"asOf", "crs", "datetime", "max-allowable-offset", "zoom-level"})

@@ -266,6 +266,8 @@ def _with_items(layer: Layer) -> Layer:
     return layer
 
 
-def _response(answer: features.Answer) -> Response:
+def _response(answer: features.Answer | Response) -> Response:
+    if isinstance(answer, Response):
+        return answer
     headers, status, content = answer
     return Response(content, status_code=status, headers=headers)

@@ -22,6 +22,8 @@ class ServerSettings:
     url: the address that links carry (SHIKONG_URL), needed behind a proxy.
     workers: server processes (SHIKONG_WORKERS).
     config: pygeoapi's configuration (PYGEOAPI_CONFIG).
+    exports: exports that one server process runs at a time (SHIKONG_EXPORTS); more are told to come back.
+    export_timeout: seconds that the database may take for each batch of an export (SHIKONG_EXPORT_TIMEOUT).
     editing: who may edit features (SHIKONG_EDITING): nobody (`off`), everyone (`open`), or everyone and without saying
         by If-Match what they have read (`unlocked`), for clients that cannot.
     """
@@ -31,6 +33,8 @@ class ServerSettings:
     url: str
     workers: int
     config: Path
+    exports: int
+    export_timeout: float
     editing: Editing = "off"
 
 
@@ -47,5 +51,7 @@ def from_env() -> ServerSettings:
         url=(os.environ.get("SHIKONG_URL") or f"http://{host}:{port}").rstrip("/"),
         workers=int(os.environ.get("SHIKONG_WORKERS") or 1),
         config=Path(os.environ.get("PYGEOAPI_CONFIG") or "pygeoapi-config.yml").resolve(),
+        exports=int(os.environ.get("SHIKONG_EXPORTS") or 4),
+        export_timeout=float(os.environ.get("SHIKONG_EXPORT_TIMEOUT") or 600),
         editing=editing,  # type: ignore[arg-type]
     )

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, Connection, errors, sql
+from psycopg import AsyncConnection, AsyncServerCursor, Connection, errors, sql
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from shikong.store import cluster, settings
@@ -23,6 +23,7 @@ from shikong.store.settings import StoreSettings
 ACQUIRE_TIMEOUT = 2.0
 
 _SET_PRINCIPAL = "SELECT set_config('shikong.principal', %s, false), set_config('shikong.roles', %s, false)"
+_SET_TIMEOUT = "SELECT set_config('statement_timeout', %s, true)"
 
 
 #: Composed, or composed before and kept as text.
@@ -151,6 +152,20 @@ class Database:
                 yield conn
             finally:
                 await self._loop.putconn(conn)
+
+    @asynccontextmanager
+    async def reading(
+        self, query: Query, params: Mapping[str, Any], seconds: float
+    ) -> AsyncIterator[AsyncServerCursor[tuple[Any, ...]]]:
+        """A cursor in the database over a query's rows, in binary form, for more rows than memory should hold.
+
+        seconds: how long each fetch may take. All fetches see the same state. Leaving the context stops the query.
+        """
+        async with self.session() as conn, conn.transaction():
+            await conn.execute(_SET_TIMEOUT, (str(int(seconds * 1000)),))
+            async with conn.cursor(name="reading") as cursor:
+                await cursor.execute(query, params, binary=True)
+                yield cursor
 
     def thread_fetch(self, query: Query, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of one read query, for code that runs in a thread."""

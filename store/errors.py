@@ -21,6 +21,10 @@ class QueryTooSlow(StoreError):
     """The query took longer than allowed and was stopped; ask for less (a smaller bbox or limit)."""
 
 
+class Busy(StoreError):
+    """As many exports are running as this server takes on; try again shortly."""
+
+
 class DiskFull(StoreError):
     """The disk is full and nothing was changed; free some space, then load again."""
 

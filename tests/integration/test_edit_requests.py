@@ -62,7 +62,7 @@ def test_a_transaction_over_layers_is_all_or_nothing(editor: Editor) -> None:
     refused = editor.send("POST", "/transactions", {"operations": operations}, "application/json")
     assert refused.status_code == 412, refused.text
     assert [each["status"] for each in refused.json()["operations"]] == [424, 424, 424, 412]
-    assert refused.json()["operations"][3]["etag"] == parcel.headers["etag"]
+    assert refused.json()["operations"][3]["etag"] == parcel.headers["etag"].replace("-zstd", "")
     assert editor.rows(releases) == before
     assert editor.get("planning_zones", "Z30").headers["etag"] == zone.headers["etag"]
     operations[3]["if-match"] = parcel.headers["etag"]

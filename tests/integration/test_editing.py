@@ -29,7 +29,7 @@ def test_a_feature_is_created_changed_and_ended(editor: Editor) -> None:
     assert made.headers["location"] == f"{editor.url}/collections/planning_zones/items/{key}"
     got = editor.get("planning_zones", key)
     assert got.json()["properties"]["name"] == "新区"
-    assert got.headers["etag"] == made.json()["etag"]
+    assert got.headers["etag"].replace("-zstd", "") == made.json()["etag"]
     area, _ = Geod(a=6378137, rf=298.257222101).geometry_area_perimeter(far)
     assert got.json()["properties"]["area"] == pytest.approx(area, abs=0.01)
     changed = editor.patch("planning_zones", key, {"properties": {"name": "旧区"}})
@@ -37,7 +37,7 @@ def test_a_feature_is_created_changed_and_ended(editor: Editor) -> None:
     again = editor.get("planning_zones", key)
     assert again.json()["properties"]["name"] == "旧区"
     assert again.json()["geometry"] == got.json()["geometry"]
-    assert again.headers["etag"] == changed.json()["etag"] != got.headers["etag"]
+    assert again.headers["etag"].replace("-zstd", "") == changed.json()["etag"] != made.json()["etag"]
     replaced = editor.send(
         "PUT", f"/collections/planning_zones/items/{key}", feature(far, key, ghfldm="0102"),
         if_match=again.headers["etag"],

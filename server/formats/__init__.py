@@ -1,0 +1,4 @@
+"""The formats in which features are given out.
+
+SPDX-License-Identifier: Apache-2.0
+"""
