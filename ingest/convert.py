@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from shikong.ingest.errors import IngestError
 from shikong.ingest.quality.findings import Finding
@@ -92,8 +94,7 @@ def convert(catalog: Catalog, layer: Layer, mapping: Mapping, frame: pd.DataFram
         _reject(done, bad, first_row, f"not_a_{decl.type}", name, raw)
         if decl.codes:
             values = _coded(catalog, decl, values)
-            known = catalog.codes[decl.codes].codes
-            unknown = np.array([value is not None and value not in known for value in values], dtype=bool)
+            unknown = ~(_missing(values) | pd.Series(values).isin(catalog.codes[decl.codes].codes).to_numpy())
             _reject(done, unknown, first_row, f"not_in_code_list:{decl.codes}", name, raw)
         if decl.required and not decl.key:
             _reject(done, _missing(values) & ~bad, first_row, "required", name, raw)
@@ -153,11 +154,15 @@ def _strings(raw: pd.Series[Any]) -> tuple[Any, Any]:
         whole = raw.dropna()
         if (whole == whole.round()).all():
             raw = raw.astype("Int64")  # codes such as 371502 that a tool has stored as numbers
-    values, which = _distinct(raw)
-    texts = _objects([None if pd.isna(value) else str(value).strip() or None for value in values])
-    bad = np.array([text is not None and "\0" in text for text in texts], dtype=bool)  # PostgreSQL has no place for it
-    texts[bad] = None
-    return texts[which], bad[which]
+    if isinstance(raw.dtype, pd.StringDtype):
+        texts = pa.array(raw, pa.large_string(), from_pandas=True)
+    else:
+        values, which = _distinct(raw)
+        texts = pa.array([None if pd.isna(value) else str(value) for value in values], pa.large_string()).take(which)
+    texts = pc.utf8_trim_whitespace(texts)
+    bad = pc.fill_null(pc.match_substring(texts, "\0"), False)  # PostgreSQL has no place for it
+    texts = pc.if_else(pc.or_(bad, pc.equal(texts, "")), None, texts)
+    return texts.to_numpy(zero_copy_only=False), bad.to_numpy(zero_copy_only=False)
 
 
 def _distinct(raw: pd.Series[Any]) -> tuple[list[Any], Any]:
@@ -213,7 +218,8 @@ def _coded(catalog: Catalog, decl: FieldDecl, values: Any) -> Any:
     """Codes as they are; an alias or a title of a code, in either language, stands for the code."""
     codes = catalog.codes[decl.codes or ""].codes
     other = {name: code for code, entry in codes.items() for name in (entry.title.zh, entry.title.en, *entry.aliases)}
-    return _objects([value if value is None or value in codes else other.get(value, value) for value in values])
+    which, found = pd.factorize(values)
+    return _objects([*(value if value in codes else other.get(value, value) for value in found), None])[which]
 
 
 def _objects(values: list[Any]) -> Any:
@@ -224,7 +230,7 @@ def _objects(values: list[Any]) -> Any:
 
 
 def _missing(values: Any) -> Any:
-    return np.array([value is None for value in values], dtype=bool)
+    return np.asarray(pd.isna(values), dtype=bool)
 
 
 def _reject(done: Converted, bad: Any, first_row: int, rule: str, name: str | None, raw: pd.Series[Any] | None) -> None:

@@ -23,7 +23,7 @@ from shikong.ingest.edit_errors import EditError, FeatureExists, NoSuchFeature, 
 from shikong.ingest.errors import QualityStop, WrongAxes, WrongGeometry
 from shikong.ingest.features import Options
 from shikong.ingest.quality.findings import Finding
-from shikong.ingest.readers.base import Batch, FeatureSource, bounded, object_array
+from shikong.ingest.readers.base import Batch, FeatureSource, object_array
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import locks, present, publish, releases, tables
@@ -212,7 +212,7 @@ def _publish(conn: Connection[Any], catalog: Catalog, edits: list[_Edit]) -> dic
         release = _end(conn, layer, ending, options)
         return {edit.number: Outcome(edit.key, None, release) for edit in edits}
     try:
-        source = bounded(_source(layer, written), NAME)
+        source = _source(layer, written)
         report = features.load(conn, catalog, layer, Path(NAME), source, options, lambda done, total: None)
     except QualityStop as error:
         raise _Refused(_errors(layer, written, error.report.findings)) from error

@@ -6,9 +6,11 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,6 +22,7 @@ from psycopg import Connection, sql
 
 from shikong.ingest import convert as conversion
 from shikong.ingest import crs as crs_rules
+from shikong.ingest import workers
 from shikong.ingest.convert import Mapping
 from shikong.ingest.errors import IngestError, QualityStop
 from shikong.ingest.prepare import Preparation, Prepared, prepare
@@ -38,8 +41,11 @@ from shikong.store.ordered import OrderedRows
 from shikong.store.publish import Mode
 from shikong.store.releases import Counts, Kind, Source
 
-#: Batches that are prepared at a time. Most of the work lets go of the interpreter.
-_WORKERS = 2
+#: Batches that are prepared at a time.
+_WORKERS = min(4, os.cpu_count() or 1)
+
+#: From this many rows on they are prepared by processes; below, starting these takes longer than they save.
+_LEAST_FOR_PROCESSES = 100_000
 
 
 @dataclass(frozen=True)
@@ -65,9 +71,9 @@ Progress = Callable[[int, int | None], None]
 class _Load:
     """One load under way.
 
-    snapshot_of: for a layer with valid time, when the rows hold, where they do not say it themselves.
-    repeated: numbers in the source of rows whose key has come before. gone: of all rows that were refused after their
-    edges had been taken. ending: of rows that hold now, and will end.
+    snapshot_of: for a layer with valid time, when the rows hold, where they do not say it themselves. folder: for what
+    is prepared, until it is published. repeated: numbers in the source of rows whose key has come before. gone: of all
+    rows that were refused after their edges had been taken. ending: of rows that hold now, and will end.
     """
 
     conn: Connection[Any]
@@ -79,8 +85,9 @@ class _Load:
     snapshot_of: datetime | None
     account: Account
     refused: RefusedRows
-    rows: OrderedRows
+    folder: Path
     edges: EdgeAccount | None
+    rows: OrderedRows = field(default_factory=OrderedRows)
     repeated: list[int] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)
     ending: list[int] = field(default_factory=list)
@@ -110,10 +117,11 @@ def load(
             f"{layer.id} keeps versions along valid time: say from when these rows hold, with --valid-from 2024-12-31"
         )
     with ExitStack() as stack:
-        edges = stack.enter_context(EdgeAccount()) if topology.wants_edges(layer, options.mode) else None
-        refused, rows = stack.enter_context(RefusedRows()), stack.enter_context(OrderedRows())
-        job = _Load(conn, catalog, layer, source, mapping, options, snapshot_of, Account(), refused, rows, edges)
-        recognised = _prepare(job, progress)
+        refused = stack.enter_context(RefusedRows())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shikong-load-")))
+        edges = EdgeAccount() if topology.wants_edges(layer, options.mode) else None
+        job = _Load(conn, catalog, layer, source, mapping, options, snapshot_of, Account(), refused, folder, edges)
+        recognised = _prepare(job, path.name, progress)
         if options.kind != "edit":  # whose tables are there, for it begins with what they hold
             tables.ensure(conn, layer)
         with conn.transaction():
@@ -123,7 +131,7 @@ def load(
     return report
 
 
-def _prepare(job: _Load, progress: Progress) -> crs_rules.Recognised:
+def _prepare(job: _Load, name: str, progress: Progress) -> crs_rules.Recognised:
     """Prepare all of the source's rows, some batches side by side; the CRS is recognised on the first batch."""
     layer, source, options, account = job.layer, job.source, job.options, job.account
     batches = source.batches()
@@ -135,30 +143,32 @@ def _prepare(job: _Load, progress: Progress) -> crs_rules.Recognised:
         city=job.catalog.city, datum=options.datum, swap_axes=options.swap_axes,
     )  # fmt: skip
     how = Preparation(
-        job.catalog, layer, job.mapping, recognised, options.origin, job.snapshot_of, job.edges is not None
-    )
-    told_keys = keys.Keys(layer)
-    for done in _ahead(partial(prepare, how), first, batches):
-        account.read += len(done.keep)
-        account.refused += int((~done.keep).sum())
+        name, job.catalog, layer, job.mapping, recognised, options.origin, job.snapshot_of, job.edges is not None,
+        job.folder,
+    )  # fmt: skip
+    told_keys = keys.Keys()
+    for done in _ahead(partial(prepare, how), source.total, first, batches):
+        account.read += done.read
+        account.refused += len(done.refused)
         account.keyless += done.keyless
         account.add(done.findings)
-        job.refused.add(done.batch, ~done.keep, done.shapes, job.mapping)
-        job.rows.add(done.rows, done.places)
-        told_keys.add(done.rows)
+        job.refused.add(done.refused)
+        job.rows.add(done.rows)
+        told_keys.add(done.keys)
         if job.edges is not None and done.edges is not None:
             job.edges.add(done.edges)
             job.ending += done.ending
         progress(account.read, source.total)
-    job.rows.close()
     job.repeated = told_keys.repeated()
     job.rows.leave_out(job.repeated)
     return recognised
 
 
-def _ahead(work: Callable[[Batch], Prepared], first: Batch, batches: Iterator[Batch]) -> Iterator[Prepared]:
-    """Work on batches side by side, and give them in their order."""
-    with ThreadPoolExecutor(_WORKERS) as pool:
+def _ahead(
+    work: Callable[[Batch], Prepared], total: int | None, first: Batch, batches: Iterator[Batch]
+) -> Iterator[Prepared]:
+    """Work on batches side by side, and give them in their order. total: how many rows there will be, if known."""
+    with workers.pool(_WORKERS, processes=total is not None and total >= _LEAST_FOR_PROCESSES) as pool:
         waiting: deque[Future[Prepared]] = deque([pool.submit(work, first)])
         for batch in batches:
             waiting.append(pool.submit(work, batch))
@@ -185,9 +195,8 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     if database is not None and aside:
         bulk.fill(database, conn, layer, release, job.rows)
     else:
-        publish.create_staging(conn, layer)
-        copying.copy_rows(conn, publish.staging_table(layer), (job.rows.read(part) for part, _ in job.rows.stretches()))
-        conn.execute(sql.SQL("ANALYZE {}").format(publish.staging_table(layer)))
+        with publish.staging(conn, layer) as staged:
+            copying.copy_rows(conn, staged, (job.rows.read(part) for part, _ in job.rows.stretches()))
     _check_whole(job, release)
     report = Report(
         layer.id, path.name, job.source.format, recognised.name, recognised.how, Counts(account.read, 0, 0),

@@ -11,7 +11,7 @@ from shikong.ingest import cube, features, observations, raster
 from shikong.ingest.errors import IngestError, UnreadableSource
 from shikong.ingest.features import Options, Progress
 from shikong.ingest.readers import boundary_points, excel, geoparquet, remote, table, vector
-from shikong.ingest.readers.base import FeatureSource, bounded
+from shikong.ingest.readers.base import FeatureSource
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
 from shikong.store import locks
@@ -36,8 +36,7 @@ def ingest(
             locks.loading(conn, layer.id),
             remote.opened(source, data / "spool") as (name, opened),
         ):
-            features_of = bounded(opened, name)
-            return features.load(conn, catalog, layer, Path(name), features_of, options, progress, database=database)
+            return features.load(conn, catalog, layer, Path(name), opened, options, progress, database=database)
     path = Path(source)
     if not path.exists():
         raise UnreadableSource(f"{path} does not exist")
@@ -63,10 +62,7 @@ def ingest(
 
 def open_features(path: Path, source_layer: str | None) -> FeatureSource:
     """Open a file of features by its suffix."""
-    return bounded(_open(path, path.suffix.lower(), source_layer), path.name)
-
-
-def _open(path: Path, suffix: str, source_layer: str | None) -> FeatureSource:
+    suffix = path.suffix.lower()
     if suffix == ".txt" and boundary_points.is_boundary_text(path):
         return boundary_points.open_source(path)
     if suffix in table.SUFFIXES or (suffix == ".json" and table.is_record_list(path)):

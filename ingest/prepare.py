@@ -1,6 +1,7 @@
 """One batch of a source: converted, moved to storage coordinates, checked row by row, made ready for COPY.
 
-A batch is prepared without regard to others, so that several can be prepared at once.
+A batch is prepared without regard to others, so that several can be prepared at once, by processes of their own where
+a source is large: building shapes and bytes mostly holds the interpreter. Rows and edges are left on disk.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -11,10 +12,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
@@ -24,14 +27,16 @@ from shikong.ingest import crs as crs_rules
 from shikong.ingest import geometry
 from shikong.ingest.convert import Mapping
 from shikong.ingest.crs import Recognised
+from shikong.ingest.quality import keys, refused
 from shikong.ingest.quality import rows as row_rules
-from shikong.ingest.quality.edges import Edges, edges_of
+from shikong.ingest.quality.edges import Edges, KeptEdges, edges_of
 from shikong.ingest.quality.findings import Finding
-from shikong.ingest.readers.base import Batch, Geometries
+from shikong.ingest.readers.base import Batch, Geometries, refuse_large
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import content, tables
+from shikong.store import content, ordered, tables
 from shikong.store.ellipsoid import Rings, rings_of
+from shikong.store.ordered import KeptRows
 
 _TYPES = {
     "string": pa.large_string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(),
@@ -43,10 +48,11 @@ _TYPES = {
 class Preparation:
     """How the batches of a source are prepared.
 
-    origin: of rows that do not say it; valid_from: since when rows hold that do not say it; edges: whether the
-    shapes' edges are wanted.
+    source: its name. origin: of rows that do not say it. valid_from: since when rows hold that do not say it.
+    edges: whether the shapes' edges are wanted. folder: where rows and edges are left.
     """
 
+    source: str
     catalog: Catalog
     layer: Layer
     mapping: Mapping
@@ -54,31 +60,34 @@ class Preparation:
     origin: Literal["delivered", "generated"]
     valid_from: datetime | None
     edges: bool
+    folder: Path
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A batch, ready.
 
-    rows: the good ones, in the columns of staging. places: where they lie on the Hilbert curve.
-    keep: which rows of the batch these are. shapes: all of the batch's shapes in EPSG:4490.
-    keyless: how many good rows had no key. edges: of the shapes that hold from now on.
-    ending: rows in the source that will end at a time to come.
+    read: how many rows it had. rows: the good ones, in the columns of staging. keys: of the good ones (`keys.keys_of`).
+    refused: the others (`refused.lines_of`). keyless: how many good rows had no key. edges: of the shapes that hold
+    from now on. ending: rows in the source that will end at a time to come.
     """
 
-    batch: Batch
-    rows: pa.RecordBatch
-    places: NDArray[np.uint32]
-    keep: NDArray[np.bool_]
-    shapes: Geometries
+    read: int
+    rows: KeptRows
+    keys: pa.RecordBatch
+    refused: list[str]
     findings: list[Finding]
     keyless: int
-    edges: Edges | None
+    edges: KeptEdges | None
     ending: list[int]
 
 
 def prepare(how: Preparation, batch: Batch) -> Prepared:
-    """Prepare one batch. Raises WrongGeometry when none of its shapes is of the layer's kind."""
+    """Prepare one batch.
+
+    Raises WrongGeometry when none of its shapes is of the layer's kind, UnreadableSource when one is too large.
+    """
+    refuse_large(batch, how.source)
     layer, number = how.layer, len(batch.geometry)
     converted = conversion.convert(how.catalog, layer, how.mapping, batch.columns, batch.first_row)
     shapes = crs_rules.to_storage(geometry.fit_type(layer, batch.geometry), how.recognised)
@@ -104,20 +113,26 @@ def prepare(how: Preparation, batch: Batch) -> Prepared:
     keyless = _give_keys(layer, values)
     whole = rings if len(kept) == number else None  # then the good shapes are all shapes
     edges, ending = _edges(layer, values, good, numbers, whole) if how.edges else (None, [])
+    rows, name = _arrow(layer, values, numbers), f"{batch.first_row:012}"
     return Prepared(
-        batch, _arrow(layer, values, numbers), _places(how.catalog, good), keep, shapes,
-        [*converted.findings, *found, *broken], keyless, edges, ending,
-    )  # fmt: skip
+        read=number,
+        rows=ordered.keep(rows, _places(how.catalog, good), how.folder / f"{name}.arrow"),
+        keys=keys.keys_of(layer, rows),
+        refused=refused.lines_of(batch, ~keep, shapes, how.mapping),
+        findings=[*converted.findings, *found, *broken],
+        keyless=keyless,
+        edges=None if edges is None else edges.keep(how.folder / f"{name}.edges"),
+        ending=ending,
+    )
 
 
 def _give_keys(layer: Layer, values: dict[str, Any]) -> int:
     """A row without a key gets one from its content, so that the same row delivered again has the same key."""
-    keys = values[layer.key_field]
     names = [name for name, decl in layer.fields.items() if not decl.key and not decl.derived]
-    without = [index for index, key in enumerate(keys) if key is None]
+    without = np.flatnonzero(pd.isna(values[layer.key_field])).tolist()
     for index in without:
         text = json.dumps([str(values[name][index]) for name in names], ensure_ascii=False)
-        keys[index] = hashlib.sha256(text.encode() + values["geom"][index]).hexdigest()[:16]
+        values[layer.key_field][index] = hashlib.sha256(text.encode() + values["geom"][index]).hexdigest()[:16]
     return len(without)
 
 
@@ -125,7 +140,7 @@ def _edges(
     layer: Layer, values: dict[str, Any], shapes: Geometries, numbers: NDArray[np.int64], rings: Rings | None
 ) -> tuple[Edges, list[int]]:
     """The edges of what holds from now on, and the rows that will end. rings: of the shapes, where they are at hand."""
-    if not layer.versioned or all(end is None for end in values["valid_to"]):
+    if not layer.versioned or pd.isna(values["valid_to"]).all():
         return edges_of(shapes, numbers, rings), []
     now = datetime.now(UTC)
     holds = np.array([end is None or end > now for end in values["valid_to"]], dtype=bool)

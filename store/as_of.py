@@ -85,14 +85,13 @@ def rollback(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, Co
 
 
 def _restore(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, Counts]:
-    publish.create_staging(conn, layer)
     names = publish.staging_columns(layer)
-    staged = conn.execute(
-        sql.SQL("INSERT INTO {} ({names}) SELECT {names} FROM {} AS known").format(
-            publish.staging_table(layer), known(layer, sql.Literal(release), names),
-            names=sql.SQL(", ").join(map(sql.Identifier, names)),
-        )
-    ).rowcount  # fmt: skip
+    with publish.staging(conn, layer) as table:
+        staged = conn.execute(
+            sql.SQL("INSERT INTO {} ({names}) SELECT {names} FROM {} AS known").format(
+                table, known(layer, sql.Literal(release), names), names=sql.SQL(", ").join(map(sql.Identifier, names))
+            )
+        ).rowcount
     fresh = releases.next_release(conn, layer, releases.restoring(conn, release), Counts(staged, staged, 0))
     counts = publish.publish_features(conn, layer, fresh, "replace")
     counts = replace(counts, read=staged)

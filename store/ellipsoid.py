@@ -51,11 +51,17 @@ class Rings:
 def rings_of(geometries: Any) -> Rings:
     """The rings of an array of geometries; lines and points have none."""
     polygons, owner = shapely.get_parts(np.asarray(geometries, dtype=object), return_index=True)
-    surfaces = shapely.get_type_id(polygons) == 3
-    rings, polygon = shapely.get_rings(polygons[surfaces], return_index=True)
-    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
-    rim = np.r_[True, polygon[1:] != polygon[:-1]][: len(polygon)]
-    return Rings(coordinates, ring, owner[surfaces][polygon], rim)
+    surfaces = (shapely.get_type_id(polygons) == 3) & ~shapely.is_empty(polygons)
+    polygons, owner = polygons[surfaces], owner[surfaces]
+    number = shapely.get_num_interior_rings(polygons) + 1
+    rim = np.zeros(number.sum(), dtype=bool)
+    rim[np.cumsum(number) - number] = True
+    alone = np.repeat(number == 1, number)  # most rings, and asking for them as shapes of their own is slow
+    points = np.empty(len(rim), dtype=np.intp)
+    points[alone] = shapely.get_num_coordinates(polygons[number == 1])
+    points[~alone] = shapely.get_num_coordinates(shapely.get_rings(polygons[number > 1]))
+    ring = np.repeat(np.arange(len(rim)), points)
+    return Rings(shapely.get_coordinates(polygons), ring, np.repeat(owner, number), rim)
 
 
 def areas(geometries: Any, rings: Rings | None = None) -> Values:

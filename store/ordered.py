@@ -1,4 +1,4 @@
-"""Rows on their way into a table: kept on disk, and given back along the Hilbert curve.
+"""Rows on their way into a table: kept on disk, a file for each batch, and given back along the Hilbert curve.
 
 What lies near on the map then lies near in the table, which map windows and tiles live from, and nothing has to
 be sorted by the database. Memory holds one of the curve's stretches at a time.
@@ -8,74 +8,73 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import tempfile
-from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-#: The curve is cut into this many stretches (a power of two), each a file.
+#: The curve is cut into this many stretches (a power of two).
 _STRETCHES = 64
 _SHIFT = 32 - (_STRETCHES - 1).bit_length()
 
 _PLACE = "_place"
 
 
+@dataclass(frozen=True)
+class KeptRows:
+    """Rows of one batch in a file. stretches: of those of the curve that have rows, in order, how many."""
+
+    file: Path
+    stretches: Mapping[int, int]
+
+    def read(self, stretch: int) -> pa.RecordBatch:
+        """The rows of one of the stretches, mapped from the file."""
+        with pa.memory_map(str(self.file)) as file, pa.ipc.open_file(file) as reader:
+            return reader.get_batch(list(self.stretches).index(stretch))
+
+
+def keep(rows: pa.RecordBatch, places: NDArray[np.uint32], file: Path) -> KeptRows:
+    """Write rows to a file. places: where each lies on the curve, of the curve's 2^32 places."""
+    order = np.argsort(places, kind="stable")
+    sorted_rows = rows.append_column(_PLACE, pa.array(places)).take(pa.array(order))
+    stretches, counts = np.unique(places >> _SHIFT, return_counts=True)
+    starts = np.cumsum(counts) - counts
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, sorted_rows.schema) as writer:
+        for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
+            writer.write_batch(sorted_rows.slice(start, count))
+    return KeptRows(file, dict(zip(stretches.tolist(), counts.tolist(), strict=True)))
+
+
 class OrderedRows:
-    """Rows with the same columns, among them `_source_row`. A temporary folder, gone when the block ends."""
+    """All rows of a load, with the same columns, among them `_source_row`."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="shikong-rows-")
-        self._writers: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
-        self._counts: Counter[int] = Counter()
+        self._kept: list[KeptRows] = []
         self._left_out: NDArray[np.int64] = np.empty(0, np.int64)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._folder.cleanup()
-
     def __len__(self) -> int:
-        return self._counts.total() - len(self._left_out)
+        return sum(sum(kept.stretches.values()) for kept in self._kept) - len(self._left_out)
 
-    def add(self, rows: pa.RecordBatch, places: NDArray[np.uint32]) -> None:
-        """Keep rows. places: where each lies on the curve, of the curve's 2^32 places."""
-        if not len(places):
-            return
-        order = np.argsort(places, kind="stable")
-        sorted_rows = rows.append_column(_PLACE, pa.array(places)).take(pa.array(order))
-        stretches, starts = np.unique(places[order] >> _SHIFT, return_index=True)
-        ends = [*starts[1:].tolist(), len(places)]
-        for stretch, start, end in zip(stretches.tolist(), starts.tolist(), ends, strict=True):
-            writer = self._writers.get(stretch)
-            if writer is None:
-                writer = self._writers[stretch] = pa.ipc.new_stream(self._file(stretch), sorted_rows.schema)
-            writer.write_batch(sorted_rows.slice(start, end - start))
-            self._counts[stretch] += end - start
-
-    def close(self) -> None:
-        """No more rows will be added; now they can be read."""
-        for writer in self._writers.values():
-            writer.close()
+    def add(self, kept: KeptRows) -> None:
+        """Take some more rows."""
+        self._kept.append(kept)
 
     def leave_out(self, source_rows: Collection[int]) -> None:
         """Give these rows back no more but by `find`."""
         self._left_out = np.union1d(self._left_out, np.fromiter(source_rows, np.int64))
 
     def stretches(self) -> Iterator[tuple[int, int]]:
-        """Along the curve: each stretch with rows, and how many rows were added before it."""
+        """Along the curve: each stretch with rows, and how many rows lie before it."""
         before = 0
-        for stretch in sorted(self._counts):
-            yield stretch, before
-            before += self._counts[stretch]
+        for stretch in range(_STRETCHES):
+            count = sum(kept.stretches.get(stretch, 0) for kept in self._kept)
+            if count:
+                yield stretch, before
+                before += count
 
     def read(self, stretch: int) -> pa.Table:
         """The rows of a stretch, in order."""
@@ -93,11 +92,7 @@ class OrderedRows:
             yield from rows.filter(pa.array(self._among(rows, wanted))).drop_columns([_PLACE]).to_pylist()
 
     def _read(self, stretch: int) -> pa.Table:
-        with pa.OSFile(str(self._file(stretch))) as file, pa.ipc.open_stream(file) as reader:
-            return reader.read_all()
-
-    def _file(self, stretch: int) -> Path:
-        return Path(self._folder.name) / f"{stretch:02}.arrows"
+        return pa.Table.from_batches([kept.read(stretch) for kept in self._kept if stretch in kept.stretches])
 
     @staticmethod
     def _among(rows: pa.Table, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:

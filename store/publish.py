@@ -8,7 +8,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
 
@@ -36,14 +37,19 @@ def staging_columns(layer: Layer) -> list[str]:
     return ["_source_row", "_hash", *tables.row_columns(layer)]
 
 
-def create_staging(conn: Connection[Any], layer: Layer) -> None:
-    """Make an empty staging table, for this session only; it is gone when the transaction ends."""
+@contextmanager
+def staging(conn: Connection[Any], layer: Layer) -> Iterator[sql.Identifier]:
+    """A staging table to fill, for this session only; it is gone when the transaction ends."""
+    table = staging_table(layer)
     columns = sql.SQL(", ").join(map(sql.Identifier, staging_columns(layer)))
     conn.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
             sql.Identifier(f"staged_{layer.id}"), columns, tables.table(layer)
         )
     )
+    yield table
+    conn.execute(sql.SQL("CREATE INDEX ON {} ({}, _hash)").format(table, sql.Identifier(layer.key_field)))
+    conn.execute(sql.SQL("ANALYZE {}").format(table))
 
 
 def publish_features(
@@ -65,8 +71,6 @@ def publish_features(
     first = tables.next_row(conn, layer)
     params = {"release": release, "at": snapshot_of, "first": first}
     swept = ended
-    conn.execute(sql.SQL("CREATE INDEX ON {staged} ({key}, _hash)").format(**parts))
-    conn.execute(sql.SQL("ANALYZE {staged}").format(**parts))
     if layer.versioned and snapshot_of is not None:
         _refuse_older(conn, layer, mode, snapshot_of, parts)
         swept = conn.execute(sql.SQL(_SWEEP[mode]).format(**parts), params).rowcount

@@ -11,12 +11,10 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import shapely
@@ -34,15 +32,31 @@ _EDGE = np.dtype([("edge", "<u8"), ("forward", "?"), ("ends", "<f4", (4,))])
 #: Vertices this near to each other (degrees; 0.1 mm) are one: neighbours that were computed apart differ in a digit.
 _SAME = 1e-9
 
-#: Files over which edges are spread by number, so that those of a large layer are sorted bit by bit.
-_FILES = 32
-_SHIFT = np.uint64(64 - (_FILES - 1).bit_length())
+#: Parts over which edges are spread by number, so that those of a large layer are compared bit by bit.
+_PARTS = 32
+_SHIFT = np.uint64(64 - (_PARTS - 1).bit_length())
 
 #: Most cells along each side of the raster that tells what is near (some for each row are enough), and the least size
 #: of one, for `ends` are rounded.
 _MOST_CELLS = 2048
 _CELLS_A_ROW = 64
 _LEAST_CELL = 2e-5
+
+
+@dataclass(frozen=True)
+class KeptEdges:
+    """Edges on disk, sorted by the part that their numbers are in. starts: where in the file each part begins, and
+    where the last ends (edges)."""
+
+    rows: NDArray[np.int64]
+    boxes: Boxes
+    file: Path
+    starts: NDArray[np.intp]
+
+    def read(self, part: int) -> NDArray[Any]:
+        """The edges of one part."""
+        first, end = self.starts[part : part + 2].tolist()
+        return np.fromfile(self.file, _EDGE, end - first, offset=first * _EDGE.itemsize)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,13 @@ class Edges:
         own = np.zeros(len(self.rows), bool)
         own[self.shape[loose]] = True
         return near, own
+
+    def keep(self, file: Path) -> KeptEdges:
+        """Write the edges to a file."""
+        parts = (self.edges["edge"] >> _SHIFT).astype(np.intp)
+        self.edges[np.argsort(parts, kind="stable")].tofile(file)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(parts, minlength=_PARTS))])
+        return KeptEdges(self.rows, self.boxes, file, starts)
 
 
 def edges_of(shapes: Geometries, rows: NDArray[np.int64], rings: Rings | None = None) -> Edges:
@@ -91,47 +112,26 @@ def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 class EdgeAccount:
-    """The edges of all shapes of a load, on disk until they are compared."""
+    """The edges of all shapes of a load."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="shikong-edges-")
-        self._files = [(Path(self._folder.name) / f"{number:02}").open("w+b") for number in range(_FILES)]
-        self._rows: list[NDArray[np.int64]] = []
-        self._boxes: list[Boxes] = []
+        self._kept: list[KeptEdges] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for file in self._files:
-            file.close()
-        self._folder.cleanup()
-
-    def add(self, found: Edges) -> None:
+    def add(self, kept: KeptEdges) -> None:
         """Take the edges of some more shapes."""
-        self._rows.append(found.rows)
-        self._boxes.append(found.boxes)
-        numbers = (found.edges["edge"] >> _SHIFT).astype(np.intp)
-        order = np.argsort(numbers, kind="stable")
-        edges, counts = found.edges[order], np.bincount(numbers, minlength=_FILES)
-        for file, part in zip(self._files, np.split(edges, np.cumsum(counts)[:-1]), strict=True):
-            file.write(part.tobytes())
+        self._kept.append(kept)
 
     def near_loose(self, gone: Collection[int]) -> Neighbourhood:
         """The rows near loose edges. gone: rows that have been refused since, whose edges no longer count."""
-        rows = np.concatenate([np.empty(0, np.int64), *self._rows])
-        boxes = np.concatenate([np.empty((0, 4)), *self._boxes])
+        rows = np.concatenate([np.empty(0, np.int64), *(kept.rows for kept in self._kept)])
+        boxes = np.concatenate([np.empty((0, 4)), *(kept.boxes for kept in self._kept)])
         near = Neighbourhood(rows, boxes)
-        near.widen(np.concatenate([_boxes_of(self._loose_ends(file)) for file in self._files]))
+        near.widen(np.concatenate([_boxes_of(self._loose_ends(part)) for part in range(_PARTS)]))
         near.widen(boxes[np.isin(rows, np.fromiter(gone, np.int64))])
         return near
 
-    @staticmethod
-    def _loose_ends(file: Any) -> NDArray[np.float32]:
-        file.seek(0)
-        edges = np.frombuffer(file.read(), _EDGE)
+    def _loose_ends(self, part: int) -> NDArray[np.float32]:
+        edges = np.concatenate([np.empty(0, _EDGE), *(kept.read(part) for kept in self._kept)])
         return np.asarray(edges["ends"][_loose(edges)])
 
 

@@ -17,20 +17,24 @@ from shikong.layers.model import Layer
 class Keys:
     """The keys of a load's good rows; versions of one feature differ in `valid_from`."""
 
-    def __init__(self, layer: Layer) -> None:
-        self._names = [layer.key_field, *(["valid_from"] if layer.versioned else [])]
+    def __init__(self) -> None:
         self._parts: list[pa.RecordBatch] = []
 
-    def add(self, rows: pa.RecordBatch) -> None:
-        """Take the keys of some more rows, in the source's order."""
-        self._parts.append(rows.select(["_source_row", *self._names]))
+    def add(self, keys: pa.RecordBatch) -> None:
+        """Take some more, as `keys_of` gives them, in the source's order."""
+        self._parts.append(keys)
 
     def repeated(self) -> list[int]:
         """Numbers in the source of the rows whose key has come before."""
         if not self._parts:
             return []
         keys = pa.Table.from_batches(self._parts).to_pandas()
-        return [int(row) for row in keys.loc[keys.duplicated(self._names), "_source_row"]]
+        return [int(row) for row in keys.loc[keys.duplicated(list(keys.columns[1:])), "_source_row"]]
+
+
+def keys_of(layer: Layer, rows: pa.RecordBatch) -> pa.RecordBatch:
+    """What tells rows in the columns of staging apart, after their numbers in the source."""
+    return rows.select(["_source_row", layer.key_field, *(["valid_from"] if layer.versioned else [])])
 
 
 def findings(layer: Layer, rows: Iterator[dict[str, Any]]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,18 +33,9 @@ class RefusedRows:
     ) -> None:
         self._file.close()
 
-    def add(self, batch: Batch, refused: NDArray[np.bool_], shapes: Geometries, mapping: Mapping) -> None:
-        """Set rows of a batch aside. shapes: the batch's geometries in EPSG:4490."""
-        if not refused.any():
-            return
-        frame = batch.columns[refused]
-        names = {source: field for field, source in mapping.columns.items()}
-        frame = frame.rename(columns={name: names.get(name) or _aside(str(name), names) for name in frame.columns})
-        records = frame.to_json(orient="records", lines=True, force_ascii=False, date_format="iso", default_handler=str)
-        wkb = storable(shapes[refused])
-        numbers = np.flatnonzero(refused) + batch.first_row
-        for number, record, shape in zip(numbers.tolist(), records.splitlines() or ["{}"] * len(wkb), wkb, strict=True):
-            self._file.write(f"{number}\t{shape.hex() if shape else ''}\t{record}\n")
+    def add(self, lines: Sequence[str]) -> None:
+        """Set rows aside, as `lines_of` a batch gives them."""
+        self._file.writelines(lines)
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, Any], bytes | None]]:
         """Number in the source, record, WKB."""
@@ -54,6 +45,22 @@ class RefusedRows:
             # PostgreSQL's JSON has no place for NUL characters; they become the replacement character.
             record = json.loads(text.replace("\\u0000", "\ufffd"))
             yield int(number), record, bytes.fromhex(shape) if shape else None
+
+
+def lines_of(batch: Batch, refused: NDArray[np.bool_], shapes: Geometries, mapping: Mapping) -> list[str]:
+    """The refused rows of a batch, a line each. shapes: all of the batch's geometries in EPSG:4490."""
+    if not refused.any():
+        return []
+    frame = batch.columns[refused]
+    names = {source: field for field, source in mapping.columns.items()}
+    frame = frame.rename(columns={name: names.get(name) or _aside(str(name), names) for name in frame.columns})
+    records = frame.to_json(orient="records", lines=True, force_ascii=False, date_format="iso", default_handler=str)
+    wkb = storable(shapes[refused])
+    numbers = np.flatnonzero(refused) + batch.first_row
+    return [
+        f"{number}\t{shape.hex() if shape else ''}\t{record}\n"
+        for number, record, shape in zip(numbers.tolist(), records.splitlines() or ["{}"] * len(wkb), wkb, strict=True)
+    ]
 
 
 def _aside(name: str, taken: dict[str, Any]) -> str:

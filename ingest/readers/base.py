@@ -6,11 +6,13 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
@@ -30,12 +32,24 @@ class Batch:
     """Some rows of a source, in the source's own column names, coordinates and order.
 
     first_row: number of the first row in the source, from 1.
-    geometry: shapely geometries, x = easting or longitude, None where a row has none.
+    shapes: x = easting or longitude, None where a row has none; as shapely geometries, or as WKB, which is cheaper to
+    hand to another process.
     """
 
     first_row: int
     columns: pd.DataFrame
-    geometry: Geometries
+    shapes: Geometries | pa.Array
+
+    @cached_property
+    def geometry(self) -> Geometries:
+        """The shapes as shapely geometries."""
+        return from_wkb(self.shapes) if isinstance(self.shapes, pa.Array) else self.shapes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What another process gets: WKB."""
+        packed = isinstance(self.shapes, pa.Array)
+        shapes = self.shapes if packed else pa.array(shapely.to_wkb(self.shapes), pa.large_binary())
+        return Batch, (self.first_row, self.columns, shapes)
 
 
 @dataclass(frozen=True)
@@ -60,24 +74,18 @@ def object_array(geometries: Any) -> Geometries:
     return np.asarray(geometries, dtype=object)
 
 
-def from_wkb(wkb: Any) -> Geometries:
+def from_wkb(wkb: pa.Array) -> Geometries:
     """Shapes of an array of WKB, None for what is no WKB. A coordinate that is no number is left for the checks."""
     with np.errstate(invalid="ignore"):
-        return object_array(shapely.from_wkb(wkb, on_invalid="ignore"))
+        return object_array(shapely.from_wkb(wkb.to_numpy(zero_copy_only=False), on_invalid="ignore"))
 
 
-def bounded(source: FeatureSource, name: str) -> FeatureSource:
-    """The same source; a shape with more than MAX_VERTICES vertices raises UnreadableSource, naming its row."""
-
-    def batches() -> Iterator[Batch]:
-        for batch in source.batches():
-            vertices = shapely.get_num_coordinates(batch.geometry)
-            if len(vertices) and vertices.max() > MAX_VERTICES:
-                worst = int(vertices.argmax())
-                raise UnreadableSource(
-                    f"{name}: the shape of row {batch.first_row + worst} has {vertices[worst]:,} vertices; "
-                    f"at most {MAX_VERTICES:,} are taken. Cut or simplify it"
-                )
-            yield batch
-
-    return replace(source, batches=batches)
+def refuse_large(batch: Batch, name: str) -> None:
+    """Raise UnreadableSource, naming the row, when a shape has more than MAX_VERTICES vertices. name: the source's."""
+    vertices = shapely.get_num_coordinates(batch.geometry)
+    if len(vertices) and vertices.max() > MAX_VERTICES:
+        worst = int(vertices.argmax())
+        raise UnreadableSource(
+            f"{name}: the shape of row {batch.first_row + worst} has {vertices[worst]:,} vertices; "
+            f"at most {MAX_VERTICES:,} are taken. Cut or simplify it"
+        )

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from shikong.ingest.errors import EmptySource, UnreadableSource
-from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, from_wkb
+from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource
 
 SUFFIXES = (".parquet", ".geoparquet")
 
@@ -45,8 +45,7 @@ def open_source(path: Path) -> FeatureSource:
     def batches() -> Iterator[Batch]:
         row = 1
         for rows in file.iter_batches(batch_size=BATCH_ROWS, columns=[*fields, geometry]):
-            wkb = rows.column(geometry).to_numpy(zero_copy_only=False)
-            yield Batch(row, rows.select(fields).to_pandas(), from_wkb(wkb))
+            yield Batch(row, rows.select(fields).to_pandas(), rows.column(geometry))
             row += len(rows)
 
     return FeatureSource("GeoParquet", _crs(column), fields, file.metadata.num_rows, batches)

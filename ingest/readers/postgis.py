@@ -11,11 +11,12 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pandas as pd
 import psycopg
+import pyarrow as pa
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from shikong.ingest.errors import EmptySource, SourceAway, UnreadableSource
-from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource, from_wkb, object_array
+from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource
 
 #: Column types that come as they are; any other comes as its text.
 _PLAIN_TYPES = frozenset({"bool", "int2", "int4", "int8", "float4", "float8"})
@@ -68,8 +69,7 @@ def open_source(address: str) -> tuple[str, FeatureSource]:
                 row = 1
                 while rows := cursor.fetchmany(BATCH_ROWS):
                     frame = pd.DataFrame([values[:-1] for values in rows], columns=table.fields, dtype=object)
-                    wkb = object_array([values[-1] for values in rows])
-                    yield Batch(row, frame, from_wkb(wkb))
+                    yield Batch(row, frame, pa.array([values[-1] for values in rows], pa.large_binary()))
                     row += len(rows)
         except psycopg.Error as error:
             raise _unreadable(label, error) from error

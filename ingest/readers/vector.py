@@ -79,10 +79,10 @@ def open_source(path: Path, layer: str | None) -> FeatureSource:
         ) as (meta, reader):
             geometry = meta["geometry_name"] or "wkb_geometry"
             for arrow in reader:
-                shapes = _shapes(arrow.column(geometry), closed_are_areas=dataset.suffix == ".dxf")
+                wkb = arrow.column(geometry)
                 keep = [column for column in arrow.schema.names if column != geometry]
                 frame = arrow.select(keep).to_pandas() if keep else pd.DataFrame(index=range(len(arrow)))
-                yield Batch(row, frame, shapes)
+                yield Batch(row, frame, _outlined(wkb) if dataset.suffix == ".dxf" else wkb)
                 row += len(arrow)
 
     return FeatureSource(
@@ -158,12 +158,12 @@ def _batch_rows(path: Path, total: int) -> int:
     return max(1, min(BATCH_ROWS, _BATCH_BYTES * total // path.stat().st_size))
 
 
-def _shapes(wkb: Any, *, closed_are_areas: bool) -> Geometries:
-    shapes = from_wkb(wkb.to_numpy(zero_copy_only=False))
-    if closed_are_areas:  # a drawing has no areas, only outlines
-        closed = (shapely.get_type_id(shapes) == 1) & shapely.is_closed(shapes)
-        closed &= shapely.get_num_coordinates(shapes) >= 4
-        shapes[closed] = [shapely.Polygon(line) for line in shapes[closed]]
+def _outlined(wkb: Any) -> Geometries:
+    """Shapes of a drawing, which has no areas but closed outlines."""
+    shapes = from_wkb(wkb)
+    closed = (shapely.get_type_id(shapes) == 1) & shapely.is_closed(shapes)
+    closed &= shapely.get_num_coordinates(shapes) >= 4
+    shapes[closed] = [shapely.Polygon(line) for line in shapes[closed]]
     return shapes
 
 

@@ -92,10 +92,10 @@ def _publish(conn: Connection[Any], layer: Layer, mode: Mode, rows: Iterable[Row
         sql.SQL(", ").join([sql.Placeholder()] * len(names)),
     )  # fmt: skip
     with conn.transaction():
-        publish.create_staging(conn, layer)
-        for row in rows:
-            content = [part for part in row if not isinstance(part, datetime)]
-            conn.execute(insert, (*row, "delivered", place, uuid.uuid5(uuid.NAMESPACE_OID, repr(content))))
+        with publish.staging(conn, layer):
+            for row in rows:
+                content = [part for part in row if not isinstance(part, datetime)]
+                conn.execute(insert, (*row, "delivered", place, uuid.uuid5(uuid.NAMESPACE_OID, repr(content))))
         source = releases.Source("model", None, "EPSG:4490", None, "delivered")
         release = releases.next_release(conn, layer, source, Counts(0, 0, 0))
         counts = publish.publish_features(conn, layer, release, mode)
