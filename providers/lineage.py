@@ -19,7 +19,7 @@ _VERSIONS = """
         SELECT _release, _source_row, {valid}, true AS current, NULL::integer AS superseded
         FROM {table} WHERE {key} = %(key)s
         UNION ALL
-        SELECT _release, _source_row, {valid}, false, _superseded FROM {history} WHERE {key} = %(key)s
+        {former}
     ) AS v
     JOIN shikong.release AS r ON r.id = v._release
     LEFT JOIN shikong.release AS s ON s.id = v.superseded
@@ -27,15 +27,32 @@ _VERSIONS = """
 """
 
 
+_FORMER = """
+    SELECT _release, _source_row, {valid}, false, _superseded FROM {history} WHERE {key} = %(key)s
+"""
+
+# A version whose end became known later was first believed to hold on.
+_FORMER_VERSIONED = """
+    SELECT _release, _source_row, valid_from, CASE WHEN _ended IS NULL THEN valid_to ELSE _held_to END, false,
+        coalesce(_ended, _superseded)
+    FROM {history} WHERE {key} = %(key)s
+    UNION ALL
+    SELECT _ended, NULL, valid_from, valid_to, false, _superseded
+    FROM {history} WHERE {key} = %(key)s AND _ended IS NOT NULL
+"""
+
+
 def versions(layer: Layer) -> sql.Composed:
     """SQL for all versions of the feature with the id `key`, in the order in which they became known."""
     absent = "NULL::timestamptz AS valid_from, NULL::timestamptz AS valid_to"
-    return sql.SQL(_VERSIONS).format(
-        valid=sql.SQL("valid_from, valid_to" if layer.versioned else absent),
-        table=tables.table(layer),
-        history=tables.history(layer),
-        key=sql.Identifier(layer.key_field),
-    )
+    parts = {
+        "valid": sql.SQL("valid_from, valid_to" if layer.versioned else absent),
+        "table": tables.table(layer),
+        "history": tables.history(layer),
+        "key": sql.Identifier(layer.key_field),
+    }
+    former = sql.SQL(_FORMER_VERSIONED if layer.versioned else _FORMER).format(**parts)
+    return sql.SQL(_VERSIONS).format(**parts, former=former)
 
 
 def version(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -56,12 +56,20 @@ def newest(layer: Layer) -> sql.Composable:
 
 def known(layer: Layer, release: sql.Composable, names: list[str] | None = None) -> sql.Composable:
     """SQL for the rows that were known at a release: those that held and those that had ended by then."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, names or ["_row", *tables.row_columns(layer)]))
+    wanted = {name: sql.Identifier(name) for name in names or ["_row", *tables.row_columns(layer)]}
+    columns = sql.SQL(", ").join(wanted.values())
+    if layer.versioned and "valid_to" in wanted:  # what became known of the end later was not known then
+        held_to = sql.SQL("CASE WHEN _ended > {} THEN _held_to ELSE valid_to END AS valid_to").format(release)
+        former = sql.SQL(", ").join((wanted | {"valid_to": held_to}).values())
+    else:
+        former = columns
     return sql.SQL(
         "(SELECT {columns} FROM {table} WHERE _release <= {release}"
-        " UNION ALL SELECT {columns} FROM {history}"
+        " UNION ALL SELECT {former} FROM {history}"
         " WHERE _release <= {release} AND (_superseded IS NULL OR _superseded > {release}))"
-    ).format(columns=columns, table=tables.table(layer), history=tables.history(layer), release=release)
+    ).format(
+        columns=columns, former=former, table=tables.table(layer), history=tables.history(layer), release=release
+    )  # fmt: skip
 
 
 def require_release(conn: Connection[Any], layer: Layer, release: int) -> None:

@@ -178,6 +178,7 @@ def _parts(layer: Layer) -> dict[str, sql.Composable]:
         "content": _columns("", content),
         "content_of_current": _columns("c.", content),
         "content_of_staged": _columns("h.", content),
+        "lost": tables.gone(layer, sql.Placeholder("release")),
         "matches": matches,
         "same": same,
         "holds": sql.SQL("(h.valid_to IS NULL OR h.valid_to > now())" if layer.versioned else "true"),
@@ -249,21 +250,21 @@ _SWEEP = {
     "update": _SWEEP_ROWS.replace("{which}", "c.valid_to <= %(at)s AND " + _OF_STAGED),
 }
 
-# An open version that ends is known twice: that it was believed to hold on (superseded), and that it held until then.
+# A version that ends stays known, and until when it was believed to hold before; one that was to begin only then is not
+# believed any more.
 _END_ROWS = """
     WITH gone AS (
         DELETE FROM {table} AS c
         WHERE {which}
         RETURNING c._row, c._release, c._source_row, c._hash, {of_current}
-    ),
-    ended AS (
-        INSERT INTO {history} (_row, _release, _hash, {content}, valid_from, valid_to)
-        SELECT nextval(pg_get_serial_sequence({name}, '_row')), %(release)s, c._hash, {content_of_current},
-            c.valid_from, %(at)s
-        FROM gone AS c WHERE c.valid_from < %(at)s
     )
-    INSERT INTO {history} (_row, _release, _source_row, _hash, {columns}, _superseded)
-    SELECT c._row, c._release, c._source_row, c._hash, {of_current}, %(release)s FROM gone AS c
+    INSERT INTO {history} (
+        _row, _release, _source_row, _hash, {content}, valid_from, valid_to, _held_to, _ended, _superseded
+    )
+    SELECT c._row, c._release, c._source_row, c._hash, {content_of_current}, c.valid_from,
+        CASE WHEN held THEN %(at)s ELSE c.valid_to END, CASE WHEN held THEN c.valid_to END,
+        CASE WHEN held THEN %(release)s END, CASE WHEN NOT held THEN %(release)s END
+    FROM gone AS c, LATERAL (SELECT c.valid_from < %(at)s AS held) AS h
 """
 
 _OTHER_CONTENT = "NOT EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key} AND h._hash = c._hash)"
@@ -304,5 +305,5 @@ _CHANGED = """
     SELECT coalesce(sum(least(gained.n, lost.n)), 0)
     FROM (SELECT {key}, count(*) AS n FROM {table} WHERE _row >= %(first)s AND _release = %(release)s
         GROUP BY 1) AS gained
-    JOIN (SELECT {key}, count(*) AS n FROM {history} WHERE _superseded = %(release)s GROUP BY 1) AS lost USING ({key})
+    JOIN (SELECT {key}, count(*) AS n FROM {history} WHERE {lost} GROUP BY 1) AS lost USING ({key})
 """

@@ -146,8 +146,9 @@ def extent_after(conn: Connection[Any], layer: Layer, release: int, first: int, 
         (first, release),
     ).fetchone()
     lost = conn.execute(
-        sql.SQL("SELECT {}, {} FROM {} WHERE _superseded = %s").format(_BOX, _time(layer), tables.history(layer)),
-        (release,),
+        sql.SQL("SELECT {}, {} FROM {} WHERE {}").format(
+            _BOX, _time(layer), tables.history(layer), tables.gone(layer, sql.Literal(release))
+        )
     ).fetchone()
     assert gained is not None
     assert lost is not None

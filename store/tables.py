@@ -3,7 +3,9 @@
 A features layer has two: `data.<id>` with the rows that hold and are known now, and
 `data.<id>__history` with what has ended or has been superseded, so that the past costs today's
 queries nothing. Each row names the release that brought it (`_release`) and its row in the source;
-a row of history also the release that superseded it (`_superseded`, none while it is still believed).
+a row of history also the release that superseded it (`_superseded`, none while it is still believed). Where a layer
+has valid time, a row whose end became known later is one row of history: `_ended` names the release that told the end,
+and `_held_to` is what `valid_to` was believed to be until then.
 Geometry is EPSG:4490, x = longitude, y = latitude; layers with tiles keep a copy in EPSG:3857, since
 projecting at every tile costs more than the space. `data.<id>__block` says where each run of
 neighbouring rows lies, so that the first rows of a map window, in row order, are found without
@@ -44,6 +46,13 @@ def table(layer: Layer) -> sql.Identifier:
 def history(layer: Layer) -> sql.Identifier:
     """The table of what has ended or has been superseded."""
     return sql.Identifier("data", f"{layer.id}__history")
+
+
+def gone(layer: Layer, release: sql.Composable) -> sql.Composable:
+    """SQL condition on rows of history: they held until this release, which ended or superseded them."""
+    if not layer.versioned:
+        return sql.SQL("_superseded = {}").format(release)
+    return sql.SQL("(_superseded = {release} OR _ended = {release})").format(release=release)
 
 
 def blocks(layer: Layer) -> sql.Identifier:
@@ -96,6 +105,7 @@ def _ensure_features(conn: Connection[Any], layer: Layer) -> None:
         *bookkeeping[1:],
         *columns,
         sql.SQL("_superseded integer"),
+        *([sql.SQL("_ended integer"), sql.SQL("_held_to timestamptz")] if layer.versioned else []),
     ]
     _create(conn, history(layer), former)
     _add_missing(conn, layer)
@@ -113,8 +123,9 @@ def _ensure_features(conn: Connection[Any], layer: Layer) -> None:
     key, geom, area = (sql.Identifier(name) for name in (layer.key_field, "geom", "area"))
     past = sql.Identifier(f"{layer.id}__history_key"), history(layer), key
     _index(conn, layer, "history_key", sql.SQL("CREATE INDEX {} ON {} ({})").format(*past))
-    gone = sql.Identifier(f"{layer.id}__history_superseded"), history(layer)
-    _index(conn, layer, "history_superseded", sql.SQL("CREATE INDEX {} ON {} (_superseded)").format(*gone))
+    for what in ("superseded", "ended") if layer.versioned else ("superseded",):
+        gone = sql.Identifier(f"{layer.id}__history_{what}"), history(layer), sql.Identifier(f"_{what}")
+        _index(conn, layer, f"history_{what}", sql.SQL("CREATE INDEX {} ON {} ({})").format(*gone))
     for what, of, column in (("block_area", blocks(layer), area), ("history_geom", history(layer), geom)):
         _index(conn, layer, what, _GIST.format(sql.Identifier(f"{layer.id}__{what}"), of, column))
 

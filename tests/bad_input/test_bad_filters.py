@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import httpx
@@ -175,13 +174,11 @@ CASES = [
 
 
 @pytest.mark.parametrize(("lang", "text", "problem"), CASES)
-def test_a_bad_filter_is_refused_with_its_reason_and_at_once(lang: Language, text: str, problem: str) -> None:
-    began = time.perf_counter()
+def test_a_bad_filter_is_refused_with_its_reason(lang: Language, text: str, problem: str) -> None:
     with pytest.raises(BadParameter, match=problem) as refused:
         compile_filter(catalog.default().layer("parcels"), text, lang, DEFAULT, "Asia/Shanghai")
     assert refused.value.parameter == "filter"
     assert len(str(refused.value)) < 500
-    assert time.perf_counter() - began < 1.0
 
 
 @pytest.mark.parametrize(

@@ -176,3 +176,12 @@ def test_a_redelivery_writes_only_what_changed_to_history(empty_store: Database,
         assert conn.execute("SELECT stcd, stnm, _superseded FROM data.hydro_stations__history").fetchall() == [
             ("K3", "甲", report.release)
         ]
+    many = {key: "0101" for key in KEYS}
+    _load(empty_store, PARCELS, _parcels(tmp_path, many), valid_from=START)
+    report = _load(empty_store, PARCELS, _parcels(tmp_path, many | {"K3": "0601"}), valid_from=START + DAY)
+    assert (report.counts.changed, report.counts.unchanged) == (1, len(KEYS) - 1)
+    with empty_store.thread_session() as conn:
+        rows = conn.execute(
+            "SELECT bsm, dlbm, valid_to, _held_to, _ended, _superseded FROM data.parcels__history"
+        ).fetchall()
+    assert rows == [("K3", "0101", START + DAY, None, report.release, None)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -322,3 +323,49 @@ def _shape(dsn: str) -> list[Any]:
             " UNION ALL SELECT indexdef FROM pg_indexes WHERE tablename = 'hydro_observations__history' ORDER BY 1"
         ).fetchall()
     return [_columns(dsn, "hydro_observations__history"), rows]
+
+
+def test_versions_that_ended_before_are_still_known_twice(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before step 8 a version that ended was two rows: believed to hold on, superseded; and held until then."""
+    every, layer = migrate.steps(), catalog.default().layer("parcels")
+    monkeypatch.setattr(migrate, "steps", lambda: every[:7])
+    migrate.migrate(dsn)
+    with psycopg.connect(dsn) as conn:
+        tables.ensure(conn, layer)
+        conn.execute("ALTER TABLE data.parcels__history DROP COLUMN _ended, DROP COLUMN _held_to")
+        conn.execute(_BEFORE_ONE_ROW)
+    monkeypatch.undo()
+    migrate.migrate(dsn)
+    store = Database(settings_for(dsn, tmp_path / "data"))
+    path = tmp_path / "later.csv"
+    path.write_text('bsm,dlbm,wkt\nP1,0301,"POLYGON ((116 36, 116.01 36, 116 36.01, 116 36))"\n', encoding="utf-8")
+    told = load(store, path, "parcels", valid_from=datetime(2026, 1, 1, tzinfo=UTC), crs="EPSG:4490")
+    assert told.counts.changed == 1
+    store.close_threads()
+    with psycopg.connect(dsn) as conn:
+        assert conn.execute("SELECT count(*) FROM data.parcels__history").fetchone() == (3,)
+        for release, held in ((1, [("0101", None)]), (2, [("0101", 2025), ("0103", None)]),
+                              (3, [("0101", 2025), ("0103", 2026), ("0301", None)])):  # fmt: skip
+            query = sql.SQL("SELECT dlbm, extract(year FROM valid_to)::int FROM {} AS k ORDER BY dlbm").format(
+                as_of.known(layer, sql.Literal(release))
+            )
+            assert conn.execute(query).fetchall() == held
+
+
+_BEFORE_ONE_ROW = """
+    INSERT INTO shikong.release (
+        layer, source, origin, principal, rows_read, rows_stored, rows_quarantined, added, changed, ended, unchanged
+    )
+    SELECT 'parcels', 'x', 'delivered', 'x', 1, 1, 0, 1, 0, 0, 0 FROM generate_series(1, 2);
+    INSERT INTO data.parcels__history (
+        _row, _release, _hash, bsm, dlbm, origin, valid_from, valid_to, geom, _superseded
+    )
+    SELECT 1, release, gen_random_uuid(), 'P1', '0101', 'delivered', '2024-01-01', valid_to::timestamptz,
+        'SRID=4490;MULTIPOLYGON (((116 36, 116.01 36, 116 36.01, 116 36)))', superseded
+    FROM (VALUES (1, NULL, 2), (2, '2025-01-01', NULL)) AS v (release, valid_to, superseded);
+    INSERT INTO data.parcels (_release, _hash, bsm, dlbm, origin, valid_from, geom)
+    VALUES (2, gen_random_uuid(), 'P1', '0103', 'delivered', '2025-01-01',
+        'SRID=4490;MULTIPOLYGON (((116 36, 116.01 36, 116 36.01, 116 36)))');
+"""
