@@ -1,4 +1,4 @@
-"""How fast is the service beside the least that could do the same, and beside stock pygeoapi?
+"""How fast is the service beside the least that could do the same, beside stock pygeoapi, and beside tipg?
 
 Run by `make bench`; see bench/README.md for what is compared and how fair it is.
 
@@ -15,10 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import city_table
+import crowd
+import deep
 import psycopg
 import questions
 import report
 import servers
+import tipg_peer
 import uvloop
 from client import Question, Timing, run_round
 from rich.console import Console
@@ -41,24 +44,33 @@ def main() -> None:
     cluster = city_table.prepare(data, options.size, _say)
     try:
         with tempfile.TemporaryDirectory(prefix="shikong-bench-") as folder:
-            measures, rows = _compare(cluster, options, Path(folder))
+            results = _compare(cluster, options, data, Path(folder))
     finally:
         cluster.stop()
-    report.show(measures, Console(width=120))
-    report.write(data / ("quick.json" if options.quick else "latest.json"), measures, rows)
+    report.show(results, Console(width=120))
+    report.write(data / ("quick.json" if options.quick else "latest.json"), results)
 
 
-def _compare(cluster: Cluster, options: argparse.Namespace, folder: Path) -> tuple[list[report.Measure], int]:
+def _compare(cluster: Cluster, options: argparse.Namespace, data: Path, folder: Path) -> report.Results:
     dsn = cluster.dsn_of(city_table.DATABASE)
+    names = [name for name in servers.NAMES if name not in options.without]
+    tipg = tipg_peer.python(data, _say) if "tipg" in names else ""
+    results = report.Results(city_table.row_count(dsn))
     with psycopg.connect(dsn) as conn:
         _say("choosing windows and tiles, counting what is in them")
         plan = _plan(conn, options.only)
-        with servers.running(dsn, folder) as found:
-            chosen = [server for server in found if server.name not in options.without]
+        with servers.running(dsn, folder, names, tipg) as chosen:
             compared = questions.same_answers(conn, chosen, _ask)
             _say(f"all servers found the same {compared} parcels in {questions.SMALL_WINDOWS} small windows")
-            measures = [_measure(name, note, make, _able(name, chosen), options.seconds) for name, note, make in plan]
-    return measures, city_table.row_count(dsn)
+            for name, note, make in plan:
+                results.measures.append(_measure(name, note, make, _able(name, chosen), options.seconds))
+            if options.only in (None, "deep"):
+                for server in chosen:
+                    if server.page is not None:
+                        results.deep[server.name] = _deep(server, results.rows, options.seconds)
+            if options.only in (None, "crowd"):
+                results.crowd = _crowd(chosen[0], conn, options.crowd_seconds)
+    return results
 
 
 def _plan(conn: psycopg.Connection[tuple[object, ...]], only: str | None) -> Plan:
@@ -92,8 +104,28 @@ def _plan(conn: psycopg.Connection[tuple[object, ...]], only: str | None) -> Pla
 
 
 def _able(name: str, chosen: list[Server]) -> list[Server]:
-    """The servers that can be asked this; stock pygeoapi reads no CQL2."""
-    return [server for server in chosen if server.filtered is not None or not name.startswith("filter")]
+    """The servers that can be asked this: stock pygeoapi reads no CQL2, tipg cuts other tiles."""
+    lacking = {"filter": "filtered", "tiles": "tile"}.get(name.partition(" ")[0])
+    return [server for server in chosen if lacking is None or getattr(server, lacking) is not None]
+
+
+def _deep(server: Server, rows: int, seconds: float) -> deep.Deep:
+    """First pages and far ones in turns."""
+    found = deep.Deep(deep.page_of(rows))
+    first, far = deep.questions(server, found.page, _ask)
+    for number in range(ROUNDS):
+        found.first.add(uvloop.run(run_round(server.port, first, seconds / ROUNDS, number)))
+        found.far.add(uvloop.run(run_round(server.port, far, seconds / ROUNDS, number)))
+    _say(f"deep: page {found.page:,} of {server.name} costs {found.cost:.2f} x page 1")
+    return found
+
+
+def _crowd(server: Server, conn: psycopg.Connection[tuple[object, ...]], seconds: float) -> crowd.Crowd:
+    """Many clients on the service alone, with the windows of the measures."""
+    asked = questions.items_questions(server, questions.windows(conn), 100)
+    uvloop.run(run_round(server.port, asked, min(seconds, 3), 0))
+    _say(f"{crowd.CLIENTS} clients for {seconds:g} s")
+    return uvloop.run(crowd.run(server.port, server.process, asked, seconds))
 
 
 def _measure(
@@ -133,13 +165,14 @@ def _say(text: str) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15, help="seconds per server and measure (default 15)")
-    parser.add_argument("--only", choices=("items", "filter", "tiles"), help="measure only these")
+    parser.add_argument("--only", choices=("items", "filter", "tiles", "deep", "crowd"), help="measure only these")
     parser.add_argument("--quick", action="store_true", help="3 seconds per server and measure: a smoke test")
-    parser.add_argument("--without", action="append", default=[], choices=("minimal", "stock"), help="leave a peer out")
+    parser.add_argument("--without", action="append", default=[], choices=servers.NAMES[1:], help="leave a peer out")
+    parser.add_argument("--crowd-seconds", type=float, default=60, help="seconds with many clients (default 60)")
     parser.add_argument("--size", default="city", help="size of the sample city when there is no table yet")
     options = parser.parse_args()
     if options.quick:
-        options.seconds = 3
+        options.seconds, options.crowd_seconds = 3, 5
     return options
 
 

@@ -1,4 +1,4 @@
-"""The three servers: each one process on a free port of the loopback interface, under the same uvicorn.
+"""The servers: each one process on a free port of the loopback interface, under the same uvicorn.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -13,17 +13,21 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import tipg_peer
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 
 ROOT = Path(__file__).parents[1]
 _START_TIMEOUT = 60.0
+
+#: The service itself, and its peers.
+NAMES = ("shikong", "minimal", "stock", "tipg")
 
 
 @dataclass(frozen=True)
@@ -41,22 +45,48 @@ class Box:
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, and how its addresses are written."""
+    """A running server, and how its addresses are written; None for what it is not asked.
+
+    page: of all parcels, so many at most, by offset.
+    """
 
     name: str
     port: int
+    process: int
     items: Callable[[Box, int], str]
     filtered: Callable[[Box, float, tuple[str, ...], int], str] | None
-    tile: Callable[[int, int, int], str]
+    tile: Callable[[int, int, int], str] | None
+    page: Callable[[int, int], str] | None
 
 
 def _collection_items(box: Box, limit: int) -> str:
     return f"/collections/parcels/items?f=json&bbox={box}&limit={limit}"
 
 
-def _collection_filtered(box: Box, over: float, codes: tuple[str, ...], limit: int) -> str:
+def _collection_page(limit: int, offset: int) -> str:
+    return f"/collections/parcels/items?f=json&limit={limit}&offset={offset}"
+
+
+def _tipg_items(box: Box, limit: int) -> str:
+    return f"/collections/{tipg_peer.COLLECTION}/items?f=geojson&bbox={box}&limit={limit}"
+
+
+def _tipg_filtered(box: Box, over: float, codes: tuple[str, ...], limit: int) -> str:
+    """With the window as `bbox`: a BBOX in a filter has no CRS for tipg, which then cannot compare it."""
+    return f"{_tipg_items(box, limit)}&filter={quote(_cql2(over, codes))}"
+
+
+def _tipg_page(limit: int, offset: int) -> str:
+    return f"/collections/{tipg_peer.COLLECTION}/items?f=geojson&limit={limit}&offset={offset}"
+
+
+def _cql2(over: float, codes: tuple[str, ...]) -> str:
     listed = ", ".join(f"'{code}'" for code in codes)
-    text = f"S_INTERSECTS(geometry, BBOX({box})) AND tbmj > {over} AND dlbm IN ({listed})"
+    return f"tbmj > {over} AND dlbm IN ({listed})"
+
+
+def _collection_filtered(box: Box, over: float, codes: tuple[str, ...], limit: int) -> str:
+    text = f"S_INTERSECTS(geometry, BBOX({box})) AND {_cql2(over, codes)}"
     return f"/collections/parcels/items?f=json&filter={quote(text)}&limit={limit}"
 
 
@@ -65,48 +95,71 @@ def _collection_tile(z: int, x: int, y: int) -> str:
 
 
 @contextmanager
-def running(dsn: str, folder: Path) -> Iterator[list[Server]]:
-    """All three servers, started; their logs and configuration are in the folder."""
+def running(dsn: str, folder: Path, names: Collection[str], tipg: str) -> Iterator[list[Server]]:
+    """The servers with these names, started; their logs and configuration are in the folder.
+
+    tipg: the interpreter of its environment.
+    """
+    makers = {
+        "shikong": lambda: _shikong(dsn, folder), "minimal": lambda: _minimal(dsn, folder),
+        "stock": lambda: _stock(dsn, folder), "tipg": lambda: _tipg(dsn, folder, tipg),
+    }  # fmt: skip
     with ExitStack() as stack:
-        ours = stack.enter_context(
-            _server(
-                "shikong", "shikong.server.app:create_app", "--factory", folder=folder, say_hello="/conformance",
-                environment={
-                    "DATABASE_URL": dsn, "SHIKONG_DATA": str(folder / "shikong-data"),
-                    "PYGEOAPI_CONFIG": str(ROOT / "pygeoapi-config.yml"),
-                },
-            )
-        )  # fmt: skip
-        minimal = stack.enter_context(
-            _server(
-                "minimal", "minimal:create_app", "--factory", folder=folder, say_hello="/items?bbox=0,0,1,1&limit=1",
-                environment={"BENCH_DSN": dsn},
-            )
-        )  # fmt: skip
-        stock = stack.enter_context(
-            _server(
-                "stock", "pygeoapi.starlette_app:APP", folder=folder, say_hello="/conformance",
-                environment=_stock_environment(dsn, folder),
-            )
-        )  # fmt: skip
-        yield [
-            Server("shikong", ours, _collection_items, _collection_filtered, _collection_tile),
-            Server(
-                "minimal",
-                minimal,
-                lambda box, limit: f"/items?bbox={box}&limit={limit}",
-                lambda box, over, codes, limit: f"/items?bbox={box}&over={over}&codes={','.join(codes)}&limit={limit}",
-                lambda z, x, y: f"/tiles/{z}/{x}/{y}",
-            ),
-            Server("stock", stock, _collection_items, None, _collection_tile),
-        ]
+        yield [stack.enter_context(make()) for name, make in makers.items() if name in names]
+
+
+@contextmanager
+def _shikong(dsn: str, folder: Path) -> Iterator[Server]:
+    environment = {
+        "DATABASE_URL": dsn, "SHIKONG_DATA": str(folder / "shikong-data"),
+        "PYGEOAPI_CONFIG": str(ROOT / "pygeoapi-config.yml"),
+    }  # fmt: skip
+    app = ("shikong.server.app:create_app", "--factory")
+    with _server("shikong", *app, folder=folder, say_hello="/conformance", environment=environment) as (port, process):
+        yield Server(
+            "shikong", port, process, _collection_items, _collection_filtered, _collection_tile, _collection_page
+        )
+
+
+@contextmanager
+def _minimal(dsn: str, folder: Path) -> Iterator[Server]:
+    app, hello = ("minimal:create_app", "--factory"), "/items?bbox=0,0,1,1&limit=1"
+    with _server("minimal", *app, folder=folder, say_hello=hello, environment={"BENCH_DSN": dsn}) as (port, process):
+        yield Server(
+            "minimal",
+            port,
+            process,
+            lambda box, limit: f"/items?bbox={box}&limit={limit}",
+            lambda box, over, codes, limit: f"/items?bbox={box}&over={over}&codes={','.join(codes)}&limit={limit}",
+            lambda z, x, y: f"/tiles/{z}/{x}/{y}",
+            None,
+        )
+
+
+@contextmanager
+def _stock(dsn: str, folder: Path) -> Iterator[Server]:
+    environment = _stock_environment(dsn, folder)
+    with _server(
+        "stock", "pygeoapi.starlette_app:APP", folder=folder, say_hello="/conformance", environment=environment
+    ) as (port, process):
+        yield Server("stock", port, process, _collection_items, None, _collection_tile, _collection_page)
+
+
+@contextmanager
+def _tipg(dsn: str, folder: Path, python: str) -> Iterator[Server]:
+    environment = tipg_peer.environment(dsn)
+    with _server(
+        "tipg", "tipg.main:app", folder=folder, say_hello="/conformance", environment=environment, python=python
+    ) as (port, process):
+        yield Server("tipg", port, process, _tipg_items, _tipg_filtered, None, _tipg_page)
 
 
 @contextmanager
 def _server(
-    name: str, app: str, *options: str, folder: Path, say_hello: str, environment: dict[str, str]
-) -> Iterator[int]:
-    """One server process; yields its port."""
+    name: str, app: str, *options: str, folder: Path, say_hello: str, environment: dict[str, str],
+    python: str = sys.executable,
+) -> Iterator[tuple[int, int]]:  # fmt: skip
+    """One server process; yields its port and its number."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("SHIKONG_", "PYGEOAPI_", "PG"))}
@@ -115,7 +168,7 @@ def _server(
     with log.open("wb") as file:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "uvicorn", app, *options, "--host", "127.0.0.1", "--port", str(port),
+                python, "-m", "uvicorn", app, *options, "--host", "127.0.0.1", "--port", str(port),
                 "--workers", "1", "--loop", "uvloop", "--http", "httptools", "--no-access-log",
                 "--log-level", "warning",
             ],
@@ -123,7 +176,7 @@ def _server(
         )  # fmt: skip
     try:
         _wait(process, f"{url}{say_hello}", log)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         try:

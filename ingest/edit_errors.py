@@ -35,6 +35,10 @@ class StateChanged(EditError):
         self.state = state
 
 
+class StillReferred(EditError):
+    """Other features refer to it."""
+
+
 class RulesBroken(EditError):
     """The feature breaks rules of its layer, told in `findings`."""
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import pandas as pd
 from psycopg import Connection, sql
 
-from shikong.ingest import edit_values, features
+from shikong.ingest import edit_values, features, referrers
 from shikong.ingest.edit_errors import EditError, FeatureExists, NoSuchFeature, NotTaken, RulesBroken, StateChanged
 from shikong.ingest.errors import QualityStop, WrongAxes, WrongGeometry
 from shikong.ingest.features import Options
@@ -72,7 +72,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Edit:
-    """An operation made complete: all values that the feature shall have, None to end it."""
+    """An operation made complete: all values that the feature shall have, None to end it. before: as it is now."""
 
     number: int
     layer: Layer
@@ -80,6 +80,7 @@ class _Edit:
     record: dict[str, Any] | None
     shape: Any
     begins: datetime
+    before: Present | None
 
 
 def apply(database: Database, catalog: Catalog, operations: Sequence[Operation], *, lenient: bool) -> list[Outcome]:
@@ -91,9 +92,11 @@ def apply(database: Database, catalog: Catalog, operations: Sequence[Operation],
     layers = {operation.layer.id: operation.layer for operation in operations}
     errors: dict[int, EditError] = {}
     done: dict[int, Outcome] = {}
+    # Nothing may begin to refer to what an edit is about to end.
+    held = layers | {other.id: other for layer in layers.values() for other, _ in referrers.referring(catalog, layer)}
     with database.thread_session() as conn, conn.transaction():
-        locks.hold_for_edit(conn, layers)
-        for layer in layers.values():
+        locks.hold_for_edit(conn, held)
+        for layer in held.values():
             tables.ensure(conn, layer)
         row = conn.execute("SELECT clock_timestamp()").fetchone()
         assert row is not None
@@ -145,6 +148,17 @@ def _attempt(
     done: dict[int, Outcome] = {}
     for edits in groups.values():
         done |= _publish(conn, catalog, edits)
+    for of_layer in by_layer.values():
+        layer = next(iter(of_layer.values())).layer
+        before = {
+            edit.number: edit.before
+            for edits in groups.values()
+            for edit in edits
+            if edit.before is not None and edit.number in of_layer
+        }
+        errors |= referrers.left_behind(conn, catalog, layer, before)
+    if errors:
+        raise _Refused(errors)
     return done
 
 
@@ -183,7 +197,7 @@ def _complete(number: int, operation: Operation, key: Any, known: Present | None
     elif operation.states is not None and known.state not in operation.states:
         raise StateChanged(f"{layer.id} {key} has been changed since you read it; read it again", known.state)
     if operation.action == "delete":
-        return _Edit(number, layer, key, None, None, now)
+        return _Edit(number, layer, key, None, None, now, known)
     values = dict(operation.values or {})
     edit_values.require_sound(layer, values, key)
     begins = edit_values.begins(layer, values, known, now)
@@ -195,7 +209,8 @@ def _complete(number: int, operation: Operation, key: Any, known: Present | None
             record |= {name: known.values[name] for name in record}
     record |= {name: value for name, value in values.items() if name in record and name != "origin"}
     record[layer.key_field] = key
-    return _Edit(number, layer, key, record, edit_values.shape(operation.shape, operation.shape_given, known), begins)
+    shape = edit_values.shape(operation.shape, operation.shape_given, known)
+    return _Edit(number, layer, key, record, shape, begins, known)
 
 
 def _publish(conn: Connection[Any], catalog: Catalog, edits: list[_Edit]) -> dict[int, Outcome]:
@@ -229,6 +244,8 @@ def _publish(conn: Connection[Any], catalog: Catalog, edits: list[_Edit]) -> dic
     for finding in report.findings:
         for number in _numbers(finding, written):
             warnings.setdefault(number, []).append(finding)
+    planned = {edit.key: edit.before.valid_to for edit in written if edit.before and edit.before.valid_to}
+    publish.end_as_planned(conn, layer, report.release, planned)
     after = present.features(conn, layer, [edit.key for edit in written])
     return {
         edit.number: Outcome(

@@ -27,6 +27,11 @@ class Inputs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The inputs' names, as they are given."""
+        return tuple(field.alias or name for name, field in cls.model_fields.items())
+
 
 class Process(BaseProcessor):  # type: ignore[misc]
     """A pygeoapi processor whose description comes from its input model."""
@@ -60,7 +65,7 @@ class Process(BaseProcessor):  # type: ignore[misc]
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"])) or "inputs"
-            known = tuple(self.inputs.model_fields) if first["type"] == "extra_forbidden" else ()
+            known = self.inputs.names() if first["type"] == "extra_forbidden" else ()
             raise BadInput(name, first["msg"], known) from error
 
     def answer(self, inputs: Any) -> dict[str, Any]:
@@ -69,10 +74,11 @@ class Process(BaseProcessor):  # type: ignore[misc]
 
 
 def _described(model: type[Inputs]) -> dict[str, Any]:
-    """A model's fields as process inputs."""
+    """A model's fields as process inputs; those that it shares with others come last."""
     schema = model.model_json_schema()
     described = {}
-    for name, declared in schema["properties"].items():
+    own = {field.alias or name for name, field in model.model_fields.items() if name in model.__annotations__}
+    for name, declared in sorted(schema["properties"].items(), key=lambda item: item[0] not in own):
         required = name in schema.get("required", [])
         definition = dict(declared)
         title = definition.pop("x-title", {"zh": name, "en": name})

@@ -14,9 +14,11 @@ from pydantic import Field
 
 from shikong.layers import catalog
 from shikong.layers.model import Text
-from shikong.processes.base import Inputs, Process, titled
-from shikong.store import tables
+from shikong.processes.base import Process, titled
+from shikong.processes.moments import Then
+from shikong.store import moments, tables
 from shikong.store.database import default as default_database
+from shikong.store.moments import Moment
 
 MAX_EVENTS = 200
 
@@ -31,7 +33,7 @@ _EVENTS = """
 """
 
 
-class Week(Inputs):
+class Week(Then):
     """Where, how far, how long."""
 
     lon: float = Field(115.985, ge=-180, le=180, json_schema_extra=titled("经度", "Longitude", **{"x-point": True}))
@@ -54,11 +56,12 @@ class CultureThisWeek(Process):
     def answer(self, inputs: Week) -> dict[str, Any]:
         """The events as rows and as GeoJSON."""
         layer = catalog.default().layer("culture_events")
-        since = datetime.now(UTC)
+        since = inputs.held_at or datetime.now(UTC)
+        known = Moment(known_at=inputs.as_of)
         query = sql.SQL(_EVENTS).format(
-            events=tables.table(layer), srid=sql.Literal(tables.SRID), limit=sql.Literal(MAX_EVENTS)
+            events=moments.source(layer, known), srid=sql.Literal(tables.SRID), limit=sql.Literal(MAX_EVENTS)
         )
-        params = {
+        params = known.values | {
             "lon": inputs.lon, "lat": inputs.lat, "radius": inputs.radius_km * 1000, "since": since,
             "until": since + timedelta(days=inputs.days),
         }  # fmt: skip

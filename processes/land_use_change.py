@@ -14,18 +14,17 @@ from pydantic import Field
 
 from shikong.layers import catalog
 from shikong.layers.model import Text
-from shikong.processes.base import BadInput, Inputs, Process, titled
-from shikong.store import tables
+from shikong.processes.base import BadInput, Process, titled
+from shikong.processes.moments import Known
+from shikong.store import moments
 from shikong.store.database import default as default_database
+from shikong.store.moments import Moment, Period
 
 #: Level-2 classes that belong to 00 湿地 in the survey, though their numbers begin otherwise.
 WETLAND = frozenset({"0303", "0304", "0306", "0402", "0603", "1105", "1106", "1108"})
 
 _STATE = """
-    SELECT xzqdm, dlbm, bsm, tbmj FROM {table} WHERE valid_from <= {t} AND (valid_to IS NULL OR valid_to > {t})
-    UNION ALL
-    SELECT xzqdm, dlbm, bsm, tbmj FROM {history}
-    WHERE _superseded IS NULL AND valid_from <= {t} AND (valid_to IS NULL OR valid_to > {t})
+    SELECT xzqdm, dlbm, bsm, tbmj FROM {versions} AS v WHERE valid_from <= {t} AND (valid_to IS NULL OR valid_to > {t})
 """
 
 _BY_CLASS = f"""
@@ -44,8 +43,8 @@ _CHANGES = f"""
 """
 
 
-class TwoYears(Inputs):
-    """The ends of two years, and maybe one district."""
+class TwoYears(Known):
+    """The ends of two years, which take the place of `datetime`, and maybe one district."""
 
     from_year: int = Field(2020, ge=1949, le=2100, json_schema_extra=titled("起始年末", "End of year"))
     to_year: int = Field(2025, ge=1949, le=2100, json_schema_extra=titled("终止年末", "Until end of year"))
@@ -70,8 +69,10 @@ class LandUseChange(Process):
         if inputs.from_year >= inputs.to_year:
             raise BadInput("to_year", f"must be after {inputs.from_year}")
         layer = catalog.default().layer("parcels")
-        parts = {"table": tables.table(layer), "history": tables.history(layer)}
-        params = {"t0": _year_end(inputs.from_year), "t1": _year_end(inputs.to_year), "district": inputs.district}
+        always = Moment(Period(None, None), inputs.moment.known_at)
+        parts = {"versions": moments.source(layer, always)}
+        years = {"t0": _year_end(inputs.from_year), "t1": _year_end(inputs.to_year)}
+        params = always.values | years | {"district": inputs.district}
         database = default_database()
         areas = database.thread_fetch(sql.SQL(_BY_CLASS).format(**parts), params)
         changes = database.thread_fetch(sql.SQL(_CHANGES).format(**parts), params)

@@ -13,8 +13,9 @@ from pydantic import Field
 
 from shikong.layers import catalog
 from shikong.layers.model import Layer, Text
-from shikong.processes.base import BadInput, Inputs, Process, titled
-from shikong.store import ellipsoid, tables
+from shikong.processes.base import BadInput, Process, titled
+from shikong.processes.moments import Then
+from shikong.store import ellipsoid, moments
 from shikong.store.database import default as default_database
 
 PlanLayer = Literal["urban_growth_boundary", "planning_zones", "permanent_farmland", "ecological_redline", "parcels"]
@@ -35,7 +36,7 @@ _OVERLAPS = """
 """
 
 
-class TwoPlans(Inputs):
+class TwoPlans(Then):
     """Which plans, where, and from what size on an overlap is more than a sliver."""
 
     a: PlanLayer = Field("urban_growth_boundary", json_schema_extra=titled("图层甲", "Layer A"))
@@ -63,7 +64,8 @@ class PlanConflicts(Process):
         if inputs.a == inputs.b:
             raise BadInput("b", "a plan is compared with another plan, not with itself")
         first, second = catalog.default().layer(inputs.a), catalog.default().layer(inputs.b)
-        rows = default_database().thread_fetch(_query(first, second, inputs), {"district": inputs.district})
+        params = inputs.moment.values | {"district": inputs.district}
+        rows = default_database().thread_fetch(_query(first, second, inputs), params)
         if len(rows) > MAX_OVERLAPS:
             raise BadInput("district", f"there are more than {MAX_OVERLAPS:,} overlaps; ask for one district")
         shapes = shapely.from_wkb([row[6] for row in rows])
@@ -84,13 +86,15 @@ class PlanConflicts(Process):
 
 def _query(a: Layer, b: Layer, inputs: TwoPlans) -> sql.Composed:
     district = (
-        "st_intersects(a.geom, (SELECT geom FROM data.districts WHERE xzqdm = %(district)s))"
+        "st_intersects(a.geom, (SELECT geom FROM {districts} AS d WHERE xzqdm = %(district)s))"
         if inputs.district else "%(district)s::text IS NULL"
     )  # fmt: skip
+    districts = moments.rows(catalog.default().layer("districts"), inputs.moment)
     return sql.SQL(_OVERLAPS).format(
-        a=tables.table(a), b=tables.table(b), a_key=sql.Identifier(a.key_field), b_key=sql.Identifier(b.key_field),
+        a=moments.rows(a, inputs.moment), b=moments.rows(b, inputs.moment),
+        a_key=sql.Identifier(a.key_field), b_key=sql.Identifier(b.key_field),
         a_class=_class(a, "a"), b_class=_class(b, "b"), a_where=_counts(a, "a"), b_where=_counts(b, "b"),
-        district=sql.SQL(district), limit=sql.Literal(MAX_OVERLAPS + 1),
+        district=sql.SQL(district).format(districts=districts), limit=sql.Literal(MAX_OVERLAPS + 1),
     )  # fmt: skip
 
 
@@ -104,10 +108,6 @@ def _counts(layer: Layer, alias: str) -> sql.Composable:
     """Which features of a layer can conflict."""
     if layer.id == "planning_zones":
         return sql.SQL("left({}.ghfldm, 2) = ANY ({})").format(sql.Identifier(alias), sql.Literal(list(_CONSTRUCTION)))
-    if layer.versioned:
-        return sql.SQL("({a}.valid_from <= now() AND ({a}.valid_to IS NULL OR {a}.valid_to > now()))").format(
-            a=sql.Identifier(alias)
-        )
     return sql.SQL("true")
 
 

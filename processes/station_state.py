@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from matplotlib import rc_context
@@ -19,8 +19,9 @@ from pydantic import Field
 
 from shikong.layers import catalog
 from shikong.layers.model import Text
-from shikong.processes.base import BadInput, Inputs, Process, titled
-from shikong.store import tables
+from shikong.processes.base import BadInput, Process, titled
+from shikong.processes.moments import Then
+from shikong.store import as_of, moments, observations, tables
 from shikong.store.database import default as default_database
 
 _NEWEST = """
@@ -28,7 +29,8 @@ _NEWEST = """
     FROM {stations} AS s
     LEFT JOIN {series} AS r ON r.station = s.stcd AND r.parameter = 'z'
     LEFT JOIN LATERAL (
-        SELECT o.time, o.value FROM {table} AS o WHERE o.series = r.id ORDER BY o.time DESC LIMIT 1
+        SELECT o.time, o.value FROM {table} AS o WHERE o.series = r.id AND o.time <= %(until)s
+        ORDER BY o.time DESC LIMIT 1
     ) AS z ON true
     WHERE %(station)s::text IS NULL OR s.stcd = %(station)s
     ORDER BY s.stcd
@@ -38,6 +40,7 @@ _VALUES = """
     SELECT r.station, r.parameter, o.time, o.value
     FROM {series} AS r JOIN {table} AS o ON o.series = r.id
     WHERE (%(station)s::text IS NULL AND r.parameter = 'z' OR r.station = %(station)s) AND o.time > %(start)s
+      AND o.time <= %(until)s
     ORDER BY r.station, o.time
 """
 
@@ -54,7 +57,7 @@ STATES = {
 }  # fmt: skip
 
 
-class Stations(Inputs):
+class Stations(Then):
     """All stations, or one with its plot."""
 
     station: str | None = Field(
@@ -79,9 +82,14 @@ class StationState(Process):
         """The states as rows, with small plots, and one large plot for a chosen station. Raises BadInput."""
         layer = catalog.default().layer("hydro_observations")
         stations = catalog.default().layer(layer.stations or "")
-        parts = {"table": tables.table(layer), "series": tables.series(layer), "stations": tables.table(stations)}
+        table: sql.Composable = tables.table(layer)
+        if inputs.as_of is not None:
+            table = observations.known(layer, as_of.release_at(layer, sql.SQL("%(known_at)s")))
+        parts = {"table": table, "series": tables.series(layer), "stations": moments.rows(stations, inputs.moment)}
+        until = inputs.held_at or datetime.max.replace(tzinfo=UTC)
+        params = inputs.moment.values | {"station": inputs.station, "until": until}
         database = default_database()
-        newest = database.thread_fetch(sql.SQL(_NEWEST).format(**parts), {"station": inputs.station})
+        newest = database.thread_fetch(sql.SQL(_NEWEST).format(**parts), params)
         if not newest:
             raise BadInput(
                 "station", f"there is no station {inputs.station!r}" if inputs.station else "there is none yet"
@@ -89,7 +97,7 @@ class StationState(Process):
         last = max((row[8] for row in newest if row[8]), default=None)
         values: dict[str, dict[str, list[tuple[datetime, float]]]] = {}
         if last is not None:
-            params = {"station": inputs.station, "start": last - timedelta(days=inputs.days)}
+            params["start"] = last - timedelta(days=inputs.days)
             for station, parameter, time, value in database.thread_fetch(sql.SQL(_VALUES).format(**parts), params):
                 values.setdefault(station, {}).setdefault(parameter, []).append((time, value))
         rows = [_row(row, values.get(row[0], {})) for row in newest]

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,10 +15,11 @@ from pydantic import Field
 
 from shikong.layers import catalog
 from shikong.layers.model import Layer, Text
-from shikong.processes.base import Inputs, Process, titled
-from shikong.store import rasters, tables
+from shikong.processes.base import Process, titled
+from shikong.processes.moments import Then
+from shikong.store import moments, places, rasters, tables
 from shikong.store.database import default as default_database
-from shikong.store.errors import NotPublished
+from shikong.store.errors import NotKept, NotPublished
 
 #: Features given per layer; more would hide the others.
 PER_LAYER = 5
@@ -26,7 +28,7 @@ _NEAR = """
     SELECT {key}, to_jsonb(s) - {hidden}::text[], st_asgeojson(s.geom, 7, 0),
            round(st_distance(s.geom::geography, p.geom::geography)::numeric, 1)
     FROM {table} AS s, (SELECT st_setsrid(st_makepoint(%(lon)s, %(lat)s), {srid}) AS geom) AS p
-    WHERE {where} AND {holds}
+    WHERE {where}
     ORDER BY s.geom <-> p.geom LIMIT {limit}
 """
 
@@ -34,7 +36,7 @@ _NEAR = """
 _WITHIN = "s.geom && st_expand(p.geom, %(degrees)s) AND st_dwithin(s.geom::geography, p.geom::geography, %(radius)s)"
 
 
-class Place(Inputs):
+class Place(Then):
     """Where, and how far around for points and lines."""
 
     lon: float = Field(115.985, ge=-180, le=180, json_schema_extra=titled("经度", "Longitude", **{"x-point": True}))
@@ -66,9 +68,9 @@ class WhatIsHere(Process):
                     for found in _features(conn, layer, inputs):
                         features.append(found)
                         rows.append(_row(layer, found))
-        data = database.settings.data
-        for layer in catalog.default():
-            rows += _grid_rows(layer, data, inputs)
+            data = database.settings.data
+            for layer in catalog.default():
+                rows += _grid_rows(conn, layer, data, inputs)
         return {"point": [inputs.lon, inputs.lat], "found": len(rows), "answers": rows,
                 "features": {"type": "FeatureCollection", "features": features}}  # fmt: skip
 
@@ -76,13 +78,12 @@ class WhatIsHere(Process):
 def _features(conn: Connection[Any], layer: Layer, place: Place) -> list[dict[str, Any]]:
     area = (layer.geometry or "").endswith("Polygon")
     query = sql.SQL(_NEAR).format(
-        key=sql.Identifier(layer.key_field), table=tables.table(layer), srid=sql.Literal(tables.SRID),
-        hidden=sql.Literal(["_row", "_hash", "_release", "geom", "geom_3857"]), limit=sql.Literal(PER_LAYER),
-        where=sql.SQL("st_intersects(s.geom, p.geom)" if area else _WITHIN),
-        holds=sql.SQL("valid_from <= now() AND (valid_to IS NULL OR valid_to > now())" if layer.versioned else "true"),
+        key=sql.Identifier(layer.key_field), table=moments.rows(layer, place.moment), srid=sql.Literal(tables.SRID),
+        hidden=sql.Literal(["_row", "_hash", "_release", "_source_row", "geom", "geom_3857"]),
+        limit=sql.Literal(PER_LAYER), where=sql.SQL("st_intersects(s.geom, p.geom)" if area else _WITHIN),
     )  # fmt: skip
     degrees = place.radius / 111_000 / max(0.02, math.cos(math.radians(place.lat)))
-    params = {"lon": place.lon, "lat": place.lat, "radius": place.radius, "degrees": degrees}
+    params = place.moment.values | {"lon": place.lon, "lat": place.lat, "radius": place.radius, "degrees": degrees}
     return [
         {"type": "Feature", "id": f"{layer.id}/{key}", "geometry": orjson.loads(shape),
          "properties": {"layer": layer.id, "distance_m": float(distance), **properties}}
@@ -107,17 +108,18 @@ def _row(layer: Layer, feature: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _grid_rows(layer: Layer, data: Any, place: Place) -> list[dict[str, Any]]:
-    """Values of coverages and cubes; a layer without data has no answer."""
-    try:
-        if layer.kind == "coverage":
-            values, when = rasters.value_at(data, layer, place.lon, place.lat), None
-        elif layer.kind == "cube":
-            when, values = rasters.last_step_at(data, layer, place.lon, place.lat) or (None, None)
-        else:
-            return []
-    except NotPublished:
+def _grid_rows(conn: Connection[Any], layer: Layer, data: Path, place: Place) -> list[dict[str, Any]]:
+    """Values of coverages and cubes; a layer without data, or whose data of then is not kept, has no answer."""
+    if layer.kind not in ("coverage", "cube"):
         return []
+    try:
+        files = places.known(conn, data, layer, place.as_of) if place.as_of else places.current(data, layer)
+    except (NotPublished, NotKept):
+        return []
+    if layer.kind == "coverage":
+        values, when = rasters.value_at(files, layer, place.lon, place.lat), None
+    else:
+        when, values = rasters.last_step_at(files, layer, place.lon, place.lat, place.held_at) or (None, None)
     texts = [
         f"{declared.title.zh} {value} {declared.unit}" if value is not None else f"{declared.title.zh} 无值"
         for (name, declared) in layer.parameters.items()

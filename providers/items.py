@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, LiteralString
 
@@ -22,22 +22,11 @@ from psycopg import sql
 from shikong.layers.model import Layer
 from shikong.providers.cql2.compile import Filter
 from shikong.providers.crs import DEFAULT, Box, ServedCrs
-from shikong.store import as_of, tables
+from shikong.providers.labels import Language
+from shikong.store import as_of, moments, tables
+from shikong.store.moments import Moment, Period
 
 Value = str | int | float | bool | datetime | None
-
-
-@dataclass(frozen=True)
-class Period:
-    """A time or stretch of time; None is open."""
-
-    start: datetime | None
-    end: datetime | None
-
-    @property
-    def instant(self) -> bool:
-        """Whether it is one point in time."""
-        return self.start is not None and self.start == self.end
 
 
 @dataclass(frozen=True)
@@ -72,7 +61,8 @@ class Items:
     ids: only features with these. words: what `q` looks for. tolerance: how far shapes may be simplified (degrees).
     period: when the features hold. known_at, known_in: what the service knew at that time, or in that release, and not
     what it knows now. after: the sort values and row number of the last feature of the page before.
-    encoding: how geometry comes, as GeoJSON text in the CRS's axis order, or as WKB or WKT, x first.
+    encoding: how geometry comes, as GeoJSON text in the CRS's axis order, or as WKB or WKT, x first. labels: the
+    language in which answers say what codes mean, in their place.
     """
 
     limit: int | None
@@ -92,6 +82,12 @@ class Items:
     tolerance: float | None = None
     properties: tuple[str, ...] | None = None
     encoding: Literal["geojson", "wkb", "wkt"] = "geojson"
+    labels: Language | None = None
+
+    @property
+    def moment(self) -> Moment:
+        """The two times that it names."""
+        return Moment(self.period, self.known_at, self.known_in)
 
     @property
     def plain(self) -> bool:
@@ -102,26 +98,26 @@ class Items:
     @property
     def shape(self) -> Items:
         """The same question with its values blanked: all that its SQL depends on."""
+        moment = self.moment.shape
         return replace(
             self,
             limit=None if self.limit is None else 0,
             offset=0,
             bbox=_ANY_BOX if self.bbox else None,
-            period=_ANY_PERIOD if self.period else None,
-            known_at=_ANY_TIME if self.known_at else None,
-            known_in=0 if self.known_in is not None else None,
+            period=moment.period,
+            known_at=moment.known_at,
+            known_in=moment.known_in,
             ids=() if self.ids is not None else None,
             words=tuple(word.shape for word in self.words),
             tolerance=0.0 if self.tolerance is not None else None,
             filters=tuple((name, None) for name, _ in self.filters),
             cql=self.cql.shape if self.cql else None,
+            labels=None,
             after=None if self.after is None else tuple(None if value is None else 0 for value in self.after),
         )
 
 
 _ANY_BOX: Box = (0.0, 0.0, 0.0, 0.0)
-_ANY_PERIOD = Period(None, None)
-_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -158,7 +154,7 @@ def _page_text(layer: Layer, shape: Items) -> tuple[bytes, tuple[str, ...]]:
     where = _conditions(layer, shape)
     order = [*shape.sort, Sort("_row")]
     somewhere = shape.bbox is not None or (shape.cql is not None and shape.cql.bounds is not None)
-    by_blocks = somewhere and not shape.sort and not _past(layer, shape)
+    by_blocks = somewhere and not shape.sort and not moments.is_past(layer, shape.moment)
     if shape.after is not None and not by_blocks:
         where.append(_after(layer, order, shape.after))
     cursor_columns = [sort.field for sort in order]
@@ -179,7 +175,7 @@ def _page_text(layer: Layer, shape: Items) -> tuple[bytes, tuple[str, ...]]:
             [*map(sql.Identifier, names), as_of.newest(layer), *map(sql.Identifier, cursor_columns)]
         ),
         inner=_list(inner),
-        source=_source(layer, shape),
+        source=moments.source(layer, shape.moment),
         where=sql.SQL(" AND ").join(where) if where else sql.SQL("true"),
         order=sql.SQL(", ").join(_order(sort) for sort in order),
     )
@@ -223,10 +219,10 @@ def _one_text(layer: Layer, shape: Items) -> bytes:
     key = sql.Identifier(layer.key_field)
     query = sql.SQL("SELECT {key}, {geometry}, {names}, {digest} FROM {source} AS s WHERE {where} LIMIT 1").format(
         key=key,
-        digest=sql.SQL("NULL" if _past(layer, shape) else "_hash"),
+        digest=sql.SQL("NULL" if moments.is_past(layer, shape.moment) else "_hash"),
         geometry=_encoded(shape),
         names=_list(property_names(layer)),
-        source=_source(layer, shape),
+        source=moments.source(layer, shape.moment),
         where=sql.SQL(" AND ").join([*_conditions(layer, shape), sql.SQL("{} = %(key)s").format(key)]),
     )
     return query.as_bytes(None)
@@ -250,7 +246,7 @@ def estimated(rows: list[tuple[Any, ...]]) -> int:
 def _matching(what: LiteralString, layer: Layer, question: Items) -> bytes:
     where = _conditions(layer, question)
     query = sql.SQL(what) + sql.SQL(" FROM {source} AS s WHERE {where}").format(
-        source=_source(layer, question),
+        source=moments.source(layer, question.moment),
         where=sql.SQL(" AND ").join(where) if where else sql.SQL("true"),
     )
     return query.as_bytes(None)
@@ -289,37 +285,13 @@ def _order(sort: Sort) -> sql.Composable:
     return sql.Identifier(sort.field) + (sql.SQL("") if sort.field == "_row" else direction)
 
 
-def _past(layer: Layer, question: Items) -> bool:
-    """Whether a question reaches beyond what is known to hold now."""
-    known = question.known_at is not None or question.known_in is not None
-    return known or (layer.versioned and question.period is not None)
-
-
-def _source(layer: Layer, question: Items) -> sql.Composable:
-    """The rows to choose from: today's, and what has ended or was superseded only where the past is asked for."""
-    if question.known_at is not None:
-        return as_of.known(layer, as_of.release_at(layer, sql.SQL("%(known_at)s")))
-    if question.known_in is not None:
-        return as_of.known(layer, sql.SQL("%(known_in)s"))
-    if not _past(layer, question):
-        return tables.table(layer)
-    columns = _list(["_row", *tables.row_columns(layer)])
-    return sql.SQL(
-        "(SELECT {columns} FROM {table} UNION ALL SELECT {columns} FROM {history} WHERE _superseded IS NULL)"
-    ).format(columns=columns, table=tables.table(layer), history=tables.history(layer))
-
-
 def _values(question: Items) -> dict[str, Any]:
     """The values that a statement's placeholders stand for."""
-    params: dict[str, Any] = {}
+    params = question.moment.values
     box = question.bbox or (question.cql.bounds if question.cql else None)
     if box is not None:
         params["west"], params["south"], params["east"], params["north"] = box
-    if question.period is not None:
-        params |= {"t0": question.period.start, "t1": question.period.end}
-    if question.known_at is not None:
-        params["known_at"] = question.known_at
-    params |= {"known_in": question.known_in, "tolerance": question.tolerance}
+    params["tolerance"] = question.tolerance
     if question.ids is not None:
         params["ids"] = list(question.ids)
     for number, word in enumerate(question.words):
@@ -339,7 +311,7 @@ def _conditions(layer: Layer, shape: Items) -> list[sql.Composable]:
     if shape.bbox is not None:
         # The middle term spares the exact test for shapes whose box lies wholly inside.
         where.append(sql.SQL("geom && {box} AND (geom @ {box} OR st_intersects(geom, {box}))").format(box=_BOX))
-    where += _time_conditions(layer, shape.period)
+    where += moments.conditions(layer, shape.period)
     for number, (name, _) in enumerate(shape.filters):
         where.append(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(f"filter{number}")))
     if shape.cql is not None:
@@ -365,24 +337,6 @@ def _says(layer: Layer, number: int, word: Word) -> sql.Composable:
 
 
 _BOX = sql.SQL("st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s, {})").format(sql.Literal(tables.SRID))
-
-
-def _time_conditions(layer: Layer, period: Period | None) -> list[sql.Composable]:
-    if layer.versioned:
-        if period is None:
-            return [sql.SQL("valid_from <= now() AND (valid_to IS NULL OR valid_to > now())")]
-        # A version that ends at an instant has given way to the one that starts there.
-        return [
-            sql.SQL("(%(t1)s::timestamptz IS NULL OR valid_from <= %(t1)s)"),
-            sql.SQL("(%(t0)s::timestamptz IS NULL OR valid_to IS NULL OR valid_to > %(t0)s)"),
-        ]
-    if layer.time is None or layer.time.start is None or period is None:
-        return []
-    start, end = sql.Identifier(layer.time.start), sql.Identifier(layer.time.end or layer.time.start)
-    return [
-        sql.SQL("(%(t1)s::timestamptz IS NULL OR {} <= %(t1)s)").format(start),
-        sql.SQL("(%(t0)s::timestamptz IS NULL OR {} >= %(t0)s)").format(end),
-    ]
 
 
 def _after(layer: Layer, order: list[Sort], values: tuple[Value, ...]) -> sql.Composable:

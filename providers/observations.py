@@ -22,13 +22,13 @@ from shikong.layers import catalog
 from shikong.layers.model import Layer
 from shikong.providers import covjson
 from shikong.providers.coverage import chosen_parameters, parameter_fields
-from shikong.providers.items import Period
 from shikong.providers.knowledge import known_at
 from shikong.providers.options import layer_of
 from shikong.providers.plugin_errors import as_provider_errors
 from shikong.providers.times import parse_period
 from shikong.store import as_of, observations, tables
 from shikong.store.database import default as default_database
+from shikong.store.moments import Period
 
 #: A position query answers with the nearest station within this distance in metres.
 NEAREST_WITHIN = 20_000

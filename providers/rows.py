@@ -12,6 +12,7 @@ from shikong.layers.model import Layer
 from shikong.providers import cursors, items
 from shikong.providers.cql2.evaluate import evaluating
 from shikong.providers.items import Items
+from shikong.providers.labels import labelled
 from shikong.store.database import Database
 
 Rows = list[tuple[Any, ...]]
@@ -31,7 +32,7 @@ class Reading:
 
     def __init__(self, database: Database, layer: Layer, question: Items, timeout: float) -> None:
         """timeout: seconds that each batch may take."""
-        self._database, self._question, self._timeout = database, question, timeout
+        self._database, self._layer, self._question, self._timeout = database, layer, question, timeout
         self._statement = items.page(layer, question)
         self.following: str | None = None
 
@@ -55,7 +56,7 @@ class Reading:
                         rows = rows[:remaining]
                         self.following = self._cursor(rows) if rows else last
                     if rows:
-                        yield rows
+                        yield labelled(self._layer, statement.properties, rows, self._question.labels)
                         last = self._cursor(rows)
                     if self.following is not None:
                         return

@@ -5,12 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from shikong.providers.errors import BadParameter
-from shikong.providers.items import Period
+from shikong.store import moments
+from shikong.store.moments import Period
 
 _ALLOWED = (
     "2024-12-31",
@@ -20,7 +19,6 @@ _ALLOWED = (
     "../2024-12-31",
     "2024-01-01/..",
 )
-_DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
 
 
 def parse_period(text: str, timezone: str) -> Period:
@@ -29,14 +27,13 @@ def parse_period(text: str, timezone: str) -> Period:
     A date without time is the whole day in an interval, and its first moment as an instant; both,
     and times without an offset, in the city's time zone. Raises BadParameter.
     """
-    zone = ZoneInfo(timezone)
     first, slash, second = text.strip().partition("/")
     if not slash:
-        moment = _moment(first, zone, end=False)
+        moment = _moment(first, timezone, end=False)
         if moment is None:
             raise BadParameter("datetime", f"{text!r} is neither an instant nor an interval", _ALLOWED)
         return Period(moment, moment)
-    start, end = _moment(first, zone, end=False), _moment(second, zone, end=True)
+    start, end = _moment(first, timezone, end=False), _moment(second, timezone, end=True)
     if start is not None and end is not None and start > end:
         raise BadParameter("datetime", f"{text!r} ends before it starts", _ALLOWED)
     return Period(start, end)
@@ -44,21 +41,14 @@ def parse_period(text: str, timezone: str) -> Period:
 
 def parse_instant(name: str, text: str, timezone: str) -> datetime:
     """Read a parameter that is one instant; a date without time means the end of that day. Raises BadParameter."""
-    moment = _moment(text.strip(), ZoneInfo(timezone), end=True, name=name)
+    moment = _moment(text.strip(), timezone, end=True, name=name)
     if moment is None:
         raise BadParameter(name, f"{text!r} is not an instant", _ALLOWED[:3])
     return moment
 
 
-def _moment(text: str, zone: ZoneInfo, *, end: bool, name: str = "datetime") -> datetime | None:
-    if text in ("", ".."):
-        return None
+def _moment(text: str, timezone: str, *, end: bool, name: str = "datetime") -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        return moments.parse(text, timezone, end=end)
     except ValueError as error:
         raise BadParameter(name, f"{text!r} is not a time", _ALLOWED) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    if end and _DATE.match(text):
-        moment += timedelta(days=1) - timedelta(microseconds=1)
-    return moment

@@ -5,3 +5,4 @@ cd "$(dirname "$0")/../requirements"
 pin() { uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"; }
 pin base.in -o base.txt
 pin base.in dev.in -c base.txt -o dev.txt
+pin bench-tipg.in -o bench-tipg.txt

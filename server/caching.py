@@ -18,18 +18,18 @@ from importlib.metadata import version
 from psycopg import sql
 from starlette.requests import Request
 
+from shikong.layers import catalog
 from shikong.layers.model import Layer
-from shikong.providers.items import Items
 from shikong.server.formats.table import Format
 from shikong.server.metadata import Metadata
 from shikong.store import tables
 from shikong.store.database import Database
 from shikong.store.errors import StoreError
+from shikong.store.moments import Moment
 
 #: A time is past for good once no release can still be on its way that will bear an earlier one.
 _SETTLED_AFTER = timedelta(hours=1)
 _IMMUTABLE = "max-age=86400, immutable"  # a day: the declaration of a layer may change
-_REVALIDATE = "no-cache"
 
 #: Formats whose files say when they were written.
 _NEVER_TWICE_ALIKE = ("gpkg", "shp")
@@ -63,20 +63,40 @@ class Caching:
         self._changes: dict[str, _Changes] = {}
         self._looking: dict[str, asyncio.Task[None]] = {}
 
-    def headers(self, request: Request, layer: Layer, question: Items, form: Format) -> dict[str, str]:
-        """ETag, Cache-Control and Vary of an answer. There is no tag while it cannot be vouched for."""
-        settled = _settled(layer, question)
-        whose = "public" if layer.access.read == "public" else "private"
-        headers = {"Cache-Control": f"{whose}, {_IMMUTABLE if settled else _REVALIDATE}"}
+    def headers(self, request: Request, layer: Layer, moment: Moment, form: Format, *, worded: bool) -> dict[str, str]:
+        """ETag, Cache-Control and Vary of an answer. There is no tag while it cannot be vouched for.
+
+        worded: whether the answer has words in the reader's language.
+        """
+        headers = self.tagged(request, layer, moment, form, worded=worded)
         vary = [] if "f" in request.query_params else ["Accept"]
-        if form.name in ("html", "jsonld") and "lang" not in request.query_params:
+        if worded and "lang" not in request.query_params:
             vary.append("Accept-Language")
         if vary:
             headers["Vary"] = ", ".join(vary)
-        state = "settled" if settled else self._state(layer, question)
+        return headers
+
+    def tagged(
+        self,
+        request: Request,
+        layer: Layer,
+        moment: Moment,
+        form: Format,
+        *,
+        keep: str = "no-cache",
+        worded: bool = False,
+    ) -> dict[str, str]:
+        """ETag and Cache-Control of an answer of which there is one form.
+
+        keep: how long caches may keep an answer that can change.
+        """
+        settled = _settled(layer, moment)
+        whose = "public" if layer.access.read == "public" else "private"
+        headers = {"Cache-Control": f"{whose}, {_IMMUTABLE if settled else keep}"}
+        state = "settled" if settled else self._state(layer, moment)
         if state is not None:
             strength = "W/" if form.name in _NEVER_TWICE_ALIKE else ""
-            headers["ETag"] = f'{strength}"{_digest(request, layer, form, state)}"'
+            headers["ETag"] = f'{strength}"{_digest(request, layer, form, state, worded=worded)}"'
         return headers
 
     async def unchanged(self, request: Request, layer: Layer, tag: str | None) -> bool:
@@ -88,12 +108,12 @@ class Caching:
         newest = await self._database.fetch(_NEWEST, {"layer": layer.id})
         return release is not None and newest[0][0] == release.release
 
-    def _state(self, layer: Layer, question: Items) -> str | None:
+    def _state(self, layer: Layer, moment: Moment) -> str | None:
         """What answers depend on besides the question; None while it is being looked up."""
         release = self._metadata.releases.get(layer.id)
         if release is None:
             return None
-        if not layer.versioned or question.period is not None:
+        if not layer.versioned or moment.period is not None:
             return str(release.release)
         changes = self._changes.get(layer.id)
         if changes is None or not changes.holds(release.release):
@@ -120,24 +140,27 @@ def is_among(tag: str, given: str) -> bool:
     ]
 
 
-def _settled(layer: Layer, question: Items) -> bool:
+def _settled(layer: Layer, moment: Moment) -> bool:
     """Whether an answer can never change: what was known at a past time, of a time that is named."""
-    known_at = question.known_at
-    if known_at is None or (layer.versioned and question.period is None):
+    known_at = moment.known_at
+    if known_at is None or (layer.versioned and moment.period is None):
         return False
     return known_at < datetime.now(UTC) - _SETTLED_AFTER
 
 
-def _digest(request: Request, layer: Layer, form: Format, state: str) -> str:
+def _digest(request: Request, layer: Layer, form: Format, state: str, *, worded: bool) -> str:
     asked = request.headers
     parts = (
         _declaration(layer), state, request.url.path, request.url.query, form.name, asked.get("prefer", ""),
-        asked.get("accept-language", "") if form.name in ("html", "jsonld") else "",
+        asked.get("accept-language", "") if worded else "",
     )  # fmt: skip
     return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
 
 
 @lru_cache(maxsize=4096)
 def _declaration(layer: Layer) -> str:
-    """A layer's declaration, and the version of the service that puts it into answers."""
-    return blake2b(f"{version('shikong')} {layer.model_dump_json()}".encode(), digest_size=12).hexdigest()
+    """A layer's declaration with its code lists, and the version of the service that puts them into answers."""
+    lists = {field.codes for field in layer.fields.values() if field.codes}
+    told = [layer, *(catalog.default().codes[name] for name in sorted(lists))]
+    text = " ".join([version("shikong"), *(each.model_dump_json() for each in told)])
+    return blake2b(text.encode(), digest_size=12).hexdigest()

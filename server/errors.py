@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from shikong.ingest.edit_errors import FeatureExists, NoSuchFeature, RulesBroken, StateChanged
+from shikong.ingest.edit_errors import FeatureExists, NoSuchFeature, RulesBroken, StateChanged, StillReferred
 from shikong.ingest.errors import IngestError
 from shikong.layers.errors import UnknownLayer
 from shikong.processes.base import BadInput
@@ -45,6 +45,7 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     MissingPrecondition: (HTTPStatus.PRECONDITION_REQUIRED, "MissingPrecondition"),
     NoSuchFeature: (HTTPStatus.NOT_FOUND, "NotFound"),
     FeatureExists: (HTTPStatus.CONFLICT, "FeatureExists"),
+    StillReferred: (HTTPStatus.CONFLICT, "StillReferred"),
     StateChanged: (HTTPStatus.PRECONDITION_FAILED, "StateChanged"),
     RulesBroken: (HTTPStatus.UNPROCESSABLE_ENTITY, "RulesBroken"),
     IngestError: (HTTPStatus.UNPROCESSABLE_ENTITY, "NotTaken"),

@@ -26,8 +26,8 @@ from shikong.providers.cql2.evaluate import evaluating
 from shikong.providers.cursors import Cursor
 from shikong.providers.errors import BadParameter
 from shikong.providers.items import Items
-from shikong.providers.times import parse_period
-from shikong.server import access, etags, filtering, paging, parameters, versions
+from shikong.providers.labels import labelled
+from shikong.server import access, etags, filtering, paging, parameters, profiles, versions
 from shikong.server.context import Context
 from shikong.server.formats.table import EXPORTS, FORMATS, OPENAPI_CONTENT, OPENAPI_PARAMETERS, PAGES, Format, wanted
 from shikong.server.pages import plain
@@ -36,6 +36,9 @@ from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
 
 #: Features that one export may be asked to stop at.
 MAX_EXPORT = 2**31 - 1
+
+#: Formats that have words in the reader's language whatever is asked.
+_IN_WORDS = ("html", "jsonld")
 
 Answer = tuple[dict[str, str], HTTPStatus, str | bytes]
 
@@ -48,6 +51,7 @@ CONFORMANCE_CLASSES = [
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/queryables",
     *filtering.CONFORMANCE_CLASSES,
+    *profiles.CONFORMANCE_CLASSES,
 ]
 
 
@@ -58,12 +62,14 @@ def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], 
         if path.endswith("/items") and "get" in operations:
             _describe_formats(operations["get"])
             operations["get"]["parameters"] += [
-                *parameters.PAGING, parameters.AS_OF, *filtering.openapi_parameters()
+                *parameters.PAGING, parameters.AS_OF, *filtering.openapi_parameters(), profiles.OPENAPI_PARAMETER
             ]  # fmt: skip
         elif path.endswith("/queryables"):  # pygeoapi's others are not ours
             operations["get"]["parameters"] = [item for item in operations["get"]["parameters"] if "$ref" in item]
         elif "/items/" in path and "get" in operations:
-            operations["get"]["parameters"] += [parameters.AS_OF, *parameters.SIMPLIFYING]
+            operations["get"]["parameters"] += [
+                parameters.AS_OF, *parameters.SIMPLIFYING, profiles.OPENAPI_PARAMETER
+            ]  # fmt: skip
     paths["paths"]["/functions"] = filtering.openapi_functions()
     return tags, paths
 
@@ -79,10 +85,14 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer 
     given = request.query_params
     parameters.require_known(given, parameters.ITEMS | set(items.property_names(layer)))
     form = wanted(request, FORMATS)
+    profile = profiles.chosen(context.api, request, layer, form.name)
     question, cursor = _question(context, layer, request, form)
-    links = _page_links(context, request, layer, form)
-    headers = {"Content-Crs": f"<{question.crs.uri}>", "Content-Type": form.media_type}
-    headers |= context.caching.headers(request, layer, question, form)
+    if form.name != "html":  # pages show codes beside what they mean, and draw by them
+        question = replace(question, labels=profile.language)
+    links = [*_page_links(context, request, layer, form), *profile.links]
+    headers = {"Content-Crs": f"<{question.crs.uri}>", "Content-Type": form.media_type} | profile.headers
+    worded = form.name in _IN_WORDS or profile.language is not None
+    headers |= context.caching.headers(request, layer, question.moment, form, worded=worded)
     if await context.caching.unchanged(request, layer, headers.get("ETag")):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if form.name in EXPORTS:
@@ -109,7 +119,7 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer 
         headers["Preference-Applied"] = f"count={counting}"
     headers["Link"] = link_header(links)
     if form.name == "html":
-        return headers, HTTPStatus.OK, context.pages.items(request, layer, document, question.offset)
+        return headers, HTTPStatus.OK, context.pages.items(request, layer, document, question.offset, profile.language)
     if form.name == "jsonld":
         return headers, HTTPStatus.OK, _linked_data(context, layer, document)
     return headers, HTTPStatus.OK, orjson.dumps(document)
@@ -138,11 +148,10 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
     parameters.require_known(given, parameters.ITEM)
     form = wanted(request, PAGES)
     crs = crs_rules.parse("crs", given.get("crs"), context.catalog.city.crs)
-    when = given.get("datetime")
-    period = parse_period(when, context.catalog.city.timezone) if when else None
+    moment = parameters.moment(given, context.catalog.city)
+    when, period, known_at = given.get("datetime"), moment.period, moment.known_at
     if period is not None and not period.instant:
         raise BadParameter("datetime", "one feature is asked for at one instant", ["2024-12-31"])
-    known_at = parameters.known_at(given.get("asOf"), context.catalog.city.timezone)
     question = Items(1, period=period, known_at=known_at, crs=crs, tolerance=parameters.tolerance(given, crs))
     statement = items.one(layer, item, question)
     rows = await context.database.fetch(statement.query, statement.params)
@@ -150,11 +159,13 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
     if not rows:
         asked = (f" at {when}" if when else "") + (f", as it was known at {given['asOf']}" if known_at else "")
         versions.refuse(context, layer, item, found, asked)
-    feature = items.feature(statement, rows[0])
-    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": form.media_type}
+    profile = profiles.chosen(context.api, request, layer, form.name)
+    labels = None if form.name == "html" else profile.language
+    feature = items.feature(statement, labelled(layer, statement.properties, rows, labels)[0])
+    headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": form.media_type} | profile.headers
     if found.given is not None:
         headers["Memento-Datetime"] = versions.memento_datetime(found.given)
-    tag = etags.of_feature(layer, feature["properties"], rows[0][-1], form.name, crs)
+    tag = etags.of_feature(layer, feature["properties"], rows[0][-1], f"{form.name}{labels or ''}", crs)
     if tag is not None and form.name == "json":
         headers["ETag"] = tag
         if request.method in ("GET", "HEAD") and etags.is_known(request, tag):
@@ -167,11 +178,12 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
         _link("collection", "application/json", base, layer.title.zh),
         _link("lineage", "application/json", f"{base}/items/{item}/lineage"),
         *memento,
+        *profile.links,
     ]
     headers["Link"] = link_header(feature["links"])
     if form.name == "html":
-        form_of = access.editable(context, layer) and period is None and known_at is None
-        return headers, HTTPStatus.OK, context.pages.item(request, layer, feature, tag if form_of else None)
+        edited = tag if access.editable(context, layer) and period is None and known_at is None else None
+        return headers, HTTPStatus.OK, context.pages.item(request, layer, feature, profile.language, edited)
     if form.name == "jsonld":
         return headers, HTTPStatus.OK, _linked_data(context, layer, feature, item)
     return headers, HTTPStatus.OK, orjson.dumps(feature)
@@ -187,7 +199,7 @@ def _question(context: Context, layer: Layer, request: Request, form: Format) ->
     given = request.query_params
     city = context.catalog.city
     sort = parameters.sorting(layer, given.get("sortby"))
-    when = given.get("datetime")
+    moment = parameters.moment(given, city)
     if given.get("bbox-crs") is not None and given.get("bbox") is None:
         raise BadParameter("bbox-crs", "is given without bbox", ["bbox"])
     cursor = cursors.decode(layer, given["cursor"], sort) if given.get("cursor") else None
@@ -196,8 +208,8 @@ def _question(context: Context, layer: Layer, request: Request, form: Format) ->
         limit=_limit(given.get("limit"), form),
         offset=parameters.whole_number("offset", given.get("offset"), 0, 0, parameters.MAX_OFFSET),
         bbox=parameters.bbox(given.get("bbox"), crs_rules.parse("bbox-crs", given.get("bbox-crs"), city.crs)),
-        period=parse_period(when, city.timezone) if when else None,
-        known_at=parameters.known_at(given.get("asOf"), city.timezone),
+        period=moment.period,
+        known_at=moment.known_at,
         ids=parameters.ids(layer, given.get("ids")),
         words=parameters.words(context.catalog, layer, given.get("q")),
         filters=parameters.property_filters(layer, given),

@@ -45,6 +45,9 @@ CONFORMANCE_CLASSES = [
     f"{_CQL2}arithmetic",
 ]
 
+#: The profile (Features, Part 5) in which schemas here have code lists: each code with its title, in the schema itself.
+_CODELIST_INLINE = {"Link": '<http://www.opengis.net/def/profile/OGC/0/codelist-inline>; rel="profile"'}
+
 _ROLES = {"valid_from": "primary-interval-start", "valid_to": "primary-interval-end"}
 
 
@@ -62,7 +65,7 @@ async def get_queryables(context: Context, request: Request, layer: Layer) -> Re
     }
     if wants_html(request):
         return Response(context.pages.queryables(request, layer, document), media_type="text/html")
-    return JSONResponse(document, media_type="application/schema+json")
+    return JSONResponse(document, media_type="application/schema+json", headers=_CODELIST_INLINE)
 
 
 async def get_functions(request: Request) -> Response:

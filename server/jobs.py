@@ -17,12 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shikong.providers.errors import BadParameter
-from shikong.providers.items import Period
 from shikong.providers.times import parse_period
 from shikong.server import errors, parameters
 from shikong.server.context import Context
 from shikong.store import jobs, queue
 from shikong.store.jobs import JobEnded, JobView, State, Wanted
+from shikong.store.moments import Period
 from shikong.store.principal import Forbidden, current_principal
 
 CONFORMANCE_CLASSES = processes.CONFORMANCE_CLASSES

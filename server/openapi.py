@@ -43,7 +43,8 @@ def document(config: dict[str, Any]) -> dict[str, Any]:
         if path.rpartition("/")[2] in _WITH_PAST or "/locations/" in path:
             operations["get"]["parameters"].append(parameters.AS_OF)
         if path.endswith("{tileCol}"):
-            operations["get"]["parameters"] += filtering.openapi_parameters()
+            times = [parameters.DATETIME, parameters.AS_OF]
+            operations["get"]["parameters"] += [*filtering.openapi_parameters(), *times]
     if settings.from_env().editing != "off":
         editing_api.extend(whole, catalog.default())
     whole["info"]["contact"]["name"] = config["metadata"]["contact"]["name"]  # pygeoapi puts both languages there

@@ -16,7 +16,9 @@ from starlette.requests import Request
 
 from shikong.layers import catalog
 from shikong.layers.model import Layer
+from shikong.providers.labels import Language, meanings
 from shikong.providers.options import field_schemas
+from shikong.server import profiles
 
 
 class Pages:
@@ -31,14 +33,20 @@ class Pages:
         templates = self._api.tpl_config["server"]["templates"]
         return str(render_j2_template(self._api.tpl_config, templates, template, data, locale))
 
-    def items(self, request: Request, layer: Layer, document: dict[str, Any], offset: int) -> str:
-        """A page of features."""
+    def items(
+        self, request: Request, layer: Layer, document: dict[str, Any], offset: int, language: Language | None
+    ) -> str:
+        """A page of features. language: in which codes are told by what they mean; None: as codes."""
         data = self._with_paths(request, layer, plain(document)) | {"offset": offset, "id_field": layer.key_field}
+        data["meanings"] = meanings(layer, language) if language else {}
         return self.render("collections/items/index.html", data, request)
 
-    def item(self, request: Request, layer: Layer, feature: dict[str, Any], tag: str | None = None) -> str:
-        """One feature. tag: its entity tag, where the reader may edit it."""
+    def item(
+        self, request: Request, layer: Layer, feature: dict[str, Any], language: Language | None, tag: str | None = None
+    ) -> str:
+        """One feature. language: as for a page of features. tag: its entity tag, where the reader may edit it."""
         data = self._with_paths(request, layer, plain(feature)) | {"id_field": layer.key_field}
+        data["meanings"] = meanings(layer, language) if language else {}
         if tag is not None:
             data["edit"] = self._form(request, layer, feature, tag)
         return self.render("collections/items/item.html", data, request)
@@ -49,7 +57,7 @@ class Pages:
 
     def _form(self, request: Request, layer: Layer, feature: dict[str, Any], tag: str) -> dict[str, Any]:
         """What the form for a feature's attributes needs: what can be set, with titles in the reader's language."""
-        language = "zh" if str(APIRequest(request, self._api.locales).locale).startswith("zh") else "en"
+        language = profiles.language(self._api, request)
         codes = catalog.default().codes
         fields: dict[str, Any] = {}
         for name, plain_schema in field_schemas(layer).items():

@@ -16,6 +16,7 @@ from shikong.providers import cursors, items
 from shikong.providers.cql2.evaluate import evaluating
 from shikong.providers.cursors import Cursor
 from shikong.providers.items import Items, Statement
+from shikong.providers.labels import labelled
 from shikong.server.context import Context
 from shikong.server.parameters import Counting
 
@@ -53,7 +54,7 @@ async def read(
             matched = await count(context, layer, question, counting)
     release = cursor.release if cursor is not None else _release(statement, rows)
     following = cursors.encode(statement, page[-1], release, matched) if more else None
-    return Page(statement, page, following, matched)
+    return Page(statement, labelled(layer, statement.properties, page, question.labels), following, matched)
 
 
 async def count(context: Context, layer: Layer, question: Items, counting: Counting | None) -> int | None:

@@ -21,8 +21,9 @@ from shikong.providers.cql2.parse import language
 from shikong.providers.crs import Box, ServedCrs
 from shikong.providers.errors import BadParameter, UnknownParameter
 from shikong.providers.items import Sort, Value, Word, property_names
-from shikong.providers.times import parse_instant
+from shikong.providers.times import parse_instant, parse_period
 from shikong.providers.values import parse_value
+from shikong.store.moments import Moment
 
 #: Parameters that every resource knows.
 COMMON = frozenset({"f", "lang"})
@@ -30,9 +31,11 @@ COMMON = frozenset({"f", "lang"})
 FILTER = frozenset({"filter", "filter-lang", "filter-crs"})
 ITEMS = FILTER | {
     "asOf", "bbox", "bbox-crs", "crs", "cursor", "datetime", "encoding", "exclude-properties", "ids", "limit",
-    "max-allowable-offset", "offset", "properties", "q", "resultType", "skipGeometry", "sortby", "zoom-level",
+    "max-allowable-offset", "offset", "profile", "properties", "q", "resultType", "skipGeometry", "sortby",
+    "zoom-level",
 }  # fmt: skip
-ITEM = frozenset({"asOf", "crs", "datetime", "max-allowable-offset", "zoom-level"})
+TILE = FILTER | {"asOf", "datetime"}
+ITEM = frozenset({"asOf", "crs", "datetime", "max-allowable-offset", "profile", "zoom-level"})
 COVERAGE = frozenset({"asOf", "bbox", "bbox-crs", "datetime", "properties", "subset"})
 EDR = frozenset({"asOf", "coords", "datetime", "parameter-name", "crs", "z", "limit"})
 _RECORDS = frozenset({"bbox", "datetime", "limit", "offset", "q", "title", "kind"})
@@ -50,6 +53,14 @@ AS_OF = {
     "name": "asOf", "in": "query", "required": False, "schema": {"type": "string"},
     "description": "answer with what the service knew at this time (RFC 3339; a day means its end); "
     "`datetime` says when things hold in the world, `asOf` when the service knew it",
+}  # fmt: skip
+
+
+#: `datetime` where it is ours, as OpenAPI describes it.
+DATETIME = {
+    "name": "datetime", "in": "query", "required": False, "schema": {"type": "string"},
+    "description": "when things hold in the world: an instant (RFC 3339; a day means its first moment), or an interval "
+    "with a slash, `..` for an open end; now unless said",
 }  # fmt: skip
 
 
@@ -134,6 +145,13 @@ def bbox(text: str | None, crs: ServedCrs) -> Box | None:
 def known_at(text: str | None, timezone: str) -> datetime | None:
     """`asOf`: the time whose knowledge is asked for; a day means its end. Raises BadParameter."""
     return None if text is None else parse_instant("asOf", text, timezone)
+
+
+def moment(given: QueryParams, city: City) -> Moment:
+    """`datetime` and `asOf`. Raises BadParameter."""
+    when = given.get("datetime")
+    period = parse_period(when, city.timezone) if when else None
+    return Moment(period, known_at(given.get("asOf"), city.timezone))
 
 
 def sorting(layer: Layer, text: str | None) -> tuple[Sort, ...]:

@@ -161,7 +161,7 @@ class Endpoints:
         identifier = request.path_params["process_id"]
         known: frozenset[str] = frozenset()
         if identifier in self._context.api.manager.processes:
-            known = frozenset(self._context.api.manager.get_processor(identifier).inputs.model_fields)
+            known = frozenset(self._context.api.manager.get_processor(identifier).inputs.names())
         return await self.pygeoapi(processes.describe_processes, "process_id", known=known)(request)
 
     async def jobs(self, request: Request) -> Response:

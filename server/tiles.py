@@ -13,35 +13,52 @@ from shikong.providers.cql2.evaluate import evaluating
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.server import parameters
 from shikong.server.context import Context
+from shikong.server.formats.table import Format
+from shikong.store.moments import NOW
 from shikong.tiles import cut, matrix
-from shikong.tiles.matrix import TileAddress
+from shikong.tiles.matrix import TileAddress, TileBox
 from shikong.tiles.provider import MIMETYPE
+
+_MVT = Format("mvt", "Mapbox Vector Tile", MIMETYPE)
+
+#: A map asks for the same tiles again and again; a minute's delay of what is new is hardly seen there.
+_FRESH = "max-age=60"
 
 
 async def get_tile(context: Context, request: Request, layer: Layer) -> Response:
-    """One vector tile of what a filter selects; 204 when nothing is in it. Raises BadParameter, NotFound."""
-    parameters.require_known(request.query_params, parameters.FILTER)
-    wanted = request.query_params.get("f", "mvt")
+    """One vector tile of what a filter selects at a moment; 204 for an empty one. Raises BadParameter, NotFound."""
+    given = request.query_params
+    parameters.require_known(given, parameters.TILE)
+    context.metadata.refresh_if_due()
+    wanted = given.get("f", "mvt")
     if wanted not in ("mvt", "pbf"):
         raise BadParameter("f", f"{wanted!r} is not a format of tiles", ["mvt"])
+    box = _box(request, layer)
+    moment = parameters.moment(given, context.catalog.city) if request.url.query else NOW
+    cql = parameters.cql_filter(layer, given, context.catalog.city) if request.url.query else None
+    headers = context.caching.tagged(request, layer, moment, _MVT, keep=_FRESH)
+    if await context.caching.unchanged(request, layer, headers.get("ETag")):
+        return Response(status_code=304, headers=headers)
+    query, values = cut.tile(layer, box, cql.text if cql else "true", moment)
+    with evaluating(cql):
+        rows = await context.database.fetch(query, values | cql.params if cql else values, binary=True)
+    data: bytes = rows[0][0]
+    if not data:
+        return Response(status_code=204, headers=headers)
+    return Response(data, media_type=_MVT.media_type, headers=headers)
+
+
+def _box(request: Request, layer: Layer) -> TileBox:
+    """The bounds of the tile that is asked for. Raises NotFound where the layer has none."""
     if layer.tiles is None:
         raise NotFound(f"{layer.id} has no tiles")
     address = _address(request)
     if not layer.tiles.min_zoom <= address.zoom <= layer.tiles.max_zoom:
         raise NotFound(f"{layer.id} has tiles from zoom {layer.tiles.min_zoom} to {layer.tiles.max_zoom}")
     try:
-        box = matrix.box(address)
+        return matrix.box(address)
     except IndexError as error:
         raise NotFound(str(error)) from error
-    cql = parameters.cql_filter(layer, request.query_params, context.catalog.city) if request.url.query else None
-    query, values = cut.tile(layer, box, cql.text) if cql else cut.tile(layer, box)
-    with evaluating(cql):
-        rows = await context.database.fetch(query, values | cql.params if cql else values, binary=True)
-    data: bytes = rows[0][0]
-    headers = {"Cache-Control": "public, max-age=60"}
-    if not data:
-        return Response(status_code=204, headers=headers)
-    return Response(data, media_type=MIMETYPE, headers=headers)
 
 
 def _address(request: Request) -> TileAddress:

@@ -21,7 +21,7 @@ class Present:
     """A feature that holds now.
 
     state: tells this state from every other (store/content.py). values: the layer's fields and `origin`.
-    geom: WKB in EPSG:4490. valid_from: None where the layer has no valid time.
+    geom: WKB in EPSG:4490. valid_from, valid_to: None where the layer has no valid time, and where no end is planned.
     """
 
     key: Any
@@ -29,6 +29,7 @@ class Present:
     values: dict[str, Any]
     geom: bytes
     valid_from: datetime | None
+    valid_to: datetime | None
 
 
 def features(conn: Connection[Any], layer: Layer, keys: Sequence[Any]) -> dict[Any, Present]:
@@ -47,7 +48,7 @@ def features(conn: Connection[Any], layer: Layer, keys: Sequence[Any]) -> dict[A
         (list(keys),),
     ).fetchall()
     return {
-        key: Present(key, content.state(digest, start, end), dict(zip(names, values, strict=True)), geom, start)
+        key: Present(key, content.state(digest, start, end), dict(zip(names, values, strict=True)), geom, start, end)
         for key, digest, start, end, geom, *values in rows
     }
 

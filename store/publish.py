@@ -8,7 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
@@ -101,6 +101,14 @@ def end_features(conn: Connection[Any], layer: Layer, release: int, keys: Sequen
     statement = (_END_ROWS if layer.versioned else _MOVE_ROWS).replace("{which}", ends)
     params = {"release": release, "keys": list(keys), "at": at}
     return conn.execute(sql.SQL(statement).format(**_parts(layer)), params).rowcount
+
+
+def end_as_planned(conn: Connection[Any], layer: Layer, release: int, ends: Mapping[Any, datetime]) -> None:
+    """Give versions that a release has begun the ends that were planned for those before them. ends: by key."""
+    if ends:
+        params = {"release": release, "keys": list(ends), "ends": list(ends.values())}
+        key_type = sql.SQL(tables.COLUMN_TYPES[layer.fields[layer.key_field].type])
+        conn.execute(sql.SQL(_END_AS_PLANNED).format(**_parts(layer), key_type=key_type), params)
 
 
 def refresh_blocks(conn: Connection[Any], layer: Layer, since: int = 0) -> None:
@@ -265,6 +273,12 @@ _END_ROWS = """
         CASE WHEN held THEN %(at)s ELSE c.valid_to END, CASE WHEN held THEN c.valid_to END,
         CASE WHEN held THEN %(release)s END, CASE WHEN NOT held THEN %(release)s END
     FROM gone AS c, LATERAL (SELECT c.valid_from < %(at)s AS held) AS h
+"""
+
+_END_AS_PLANNED = """
+    UPDATE {table} AS c SET valid_to = planned.valid_to
+    FROM unnest(%(keys)s::{key_type}[], %(ends)s::timestamptz[]) AS planned (key, valid_to)
+    WHERE c.{key} = planned.key AND c._release = %(release)s AND c.valid_to IS NULL
 """
 
 _OTHER_CONTENT = "NOT EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key} AND h._hash = c._hash)"

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,11 @@ import rasterio
 import xarray as xr
 
 from shikong.layers.model import Layer
-from shikong.store import places
 
 
-def value_at(data: Path, layer: Layer, lon: float, lat: float) -> dict[str, float | None] | None:
-    """A coverage's values in the cell that holds a point (EPSG:4490); None outside. Raises NotPublished."""
-    with rasterio.open(places.current(data, layer)) as raster:
+def value_at(place: Path, layer: Layer, lon: float, lat: float) -> dict[str, float | None] | None:
+    """The values of a coverage's file in the cell that holds a point (EPSG:4490); None outside."""
+    with rasterio.open(place) as raster:
         west, south, east, north = raster.bounds
         if not (west <= lon < east and south < lat <= north):
             return None
@@ -29,17 +29,23 @@ def value_at(data: Path, layer: Layer, lon: float, lat: float) -> dict[str, floa
         }
 
 
-def last_step_at(data: Path, layer: Layer, lon: float, lat: float) -> tuple[str, dict[str, Any]] | None:
-    """A cube's newest time (UTC) and its values in the cell that holds a point; None outside. Raises NotPublished."""
-    with xr.open_zarr(places.current(data, layer), consolidated=False, chunks=None) as cube:
-        step = cube.isel(time=-1)
+def last_step_at(
+    place: Path, layer: Layer, lon: float, lat: float, until: datetime | None
+) -> tuple[str, dict[str, Any]] | None:
+    """A cube's last time (UTC), of those up to `until`, and its values in the cell that holds a point; None outside,
+    and where it begins later."""
+    with xr.open_zarr(place, consolidated=False, chunks=None) as cube:
         inside = all(
             abs(float(cube[axis].sel({axis: value}, method="nearest")) - value)
             <= abs(float(np.diff(cube[axis][:2])[0]))
             for axis, value in (("lon", lon), ("lat", lat))
         )
-        if not inside:
+        times = cube["time"].values
+        if until is not None:
+            times = times[times <= np.datetime64(until.astimezone(UTC).replace(tzinfo=None))]
+        if not inside or not len(times):
             return None
+        step = cube.isel(time=len(times) - 1)
         cell = step.sel(lon=lon, lat=lat, method="nearest")
         values = {name: float(cell[name]) for name in layer.parameters}
         time = np.datetime_as_string(step["time"].values, unit="s")

@@ -8,16 +8,17 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-from shikong.store import tables
+from shikong.store import rim, tables
 from shikong.store.principal import current_principal
 
+Box = tuple[float, float, float, float]
 Kind = Literal["load", "rollback", "correction", "edit"]
 
 
@@ -57,7 +58,7 @@ class Counts:
 class Extent:
     """Where (EPSG:4490 degrees: west, south, east, north) and when a layer has data."""
 
-    bbox: tuple[float, float, float, float] | None
+    bbox: Box | None
     time_from: datetime | None = None
     time_to: datetime | None = None
 
@@ -152,9 +153,13 @@ def extent_after(conn: Connection[Any], layer: Layer, release: int, first: int, 
     ).fetchone()
     assert gained is not None
     assert lost is not None
-    if known.bbox is None or _holds_up(known, _extent(lost), layer.versioned):
+    gone = _extent(lost)
+    if known.bbox is None or _held_time(known, gone, layer.versioned):
         return extent_of(conn, layer)
-    return _together(known, _extent(gained))
+    if not _held_place(known.bbox, gone.bbox):
+        return _together(known, _extent(gained))
+    box = rim.bounds(conn, layer)
+    return extent_of(conn, layer) if box is None else replace(_together(known, _extent(gained)), bbox=box)
 
 
 _BOX = sql.SQL("st_xmin(st_extent(geom)), st_ymin(st_extent(geom)), st_xmax(st_extent(geom)), st_ymax(st_extent(geom))")
@@ -179,16 +184,20 @@ def _extent(row: tuple[Any, ...]) -> Extent:
     return Extent(None if row[0] is None else (row[0], row[1], row[2], row[3]), row[4], row[5])
 
 
-def _holds_up(known: Extent, lost: Extent, versioned: bool) -> bool:
-    """Whether rows that have gone reached the extent's rim. Of a version that ends, its beginning stays known."""
-    if known.bbox is None or lost.bbox is None:
+def _held_place(known: Box, gone: Box | None) -> bool:
+    """Whether rows that have gone reached the rim."""
+    if gone is None:
         return False
-    low = any(gone <= rim for gone, rim in zip(lost.bbox[:2], known.bbox[:2], strict=True))
-    high = any(gone >= rim for gone, rim in zip(lost.bbox[2:], known.bbox[2:], strict=True))
+    low = any(lost <= held for lost, held in zip(gone[:2], known[:2], strict=True))
+    return low or any(lost >= held for lost, held in zip(gone[2:], known[2:], strict=True))
+
+
+def _held_time(known: Extent, lost: Extent, versioned: bool) -> bool:
+    """Whether rows that have gone were the first or the last. Of a version that ends, its beginning stays known."""
     first, last = (lost.time_from, known.time_from), (lost.time_to, known.time_to)
     sooner = not versioned and None not in first and first[0] <= first[1]  # type: ignore[operator]
     later = None not in last and last[0] >= last[1]  # type: ignore[operator]
-    return low or high or sooner or later
+    return sooner or later
 
 
 def _together(one: Extent, other: Extent) -> Extent:

@@ -19,6 +19,7 @@ import shapely
 from numpy.typing import NDArray
 from psycopg import Connection, sql
 
+from shikong.ingest.quality import gaps as gap_search
 from shikong.ingest.quality.edges import Neighbourhood, edges_of
 from shikong.ingest.quality.findings import Finding
 from shikong.ingest.readers.base import Geometries
@@ -103,15 +104,30 @@ def check(
     boundary = None if within is None else _boundary(conn, catalog, within)
     if within is not None and boundary is None:
         unchecked["within"] = f"{within.layer} has no rows yet, so nothing lies within it"
-    if overlap is None and gaps is None and boundary is None:
-        return
     if near is not None and (found := _near_edges(conn, layer, mode, overlap, near)) is not None:
         yield from found
         return
+    if gaps is not None and mode == "update" and gap_search.is_small(conn, layer):
+        yield from gap_search.around_changes(conn, layer, gaps)
+        gaps = None
+    yield from _swept(conn, layer, mode, overlap, gaps, None if boundary is None else (within, boundary))
+
+
+def _swept(
+    conn: Connection[Any],
+    layer: Layer,
+    mode: Mode,
+    overlap: rules.NoOverlap | None,
+    gaps: rules.NoGaps | None,
+    within: tuple[rules.Within, Any] | None,
+) -> Iterator[Finding]:
+    """What a sweep over the layer finds. within: the rule with its boundary."""
+    if overlap is None and gaps is None and within is None:
+        return
     unions: list[Any] = []
     for part, before in _sweep(conn, layer, mode, None, local=gaps is None):
-        if boundary is not None:
-            yield from _outside(within, boundary, part, before)
+        if within is not None:
+            yield from _outside(*within, part, before)
         if overlap is not None or gaps is not None:
             overlaps, apart = _overlaps(part)
             if overlap is not None:
@@ -256,9 +272,7 @@ def _union(shapes: Geometries, apart: NDArray[np.bool_]) -> Any:
 
 
 def _gaps(rule: rules.NoGaps, unions: list[Any]) -> Iterator[Finding]:
-    whole = shapely.get_parts(shapely.union_all(unions))
-    rings = [ring for polygon in whole for ring in polygon.interiors]
-    holes = shapely.polygons(rings) if rings else np.empty(0, object)
+    holes = gap_search.closed(shapely.union_all(unions))
     areas = ellipsoid.areas(holes)
     for number in np.flatnonzero(areas <= rule.max_area):
         value = f"{areas[number]:.2f} m2 without a surface"

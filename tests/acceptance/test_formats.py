@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
+import yaml
 from pyproj import CRS
 
 from shikong.layers import catalog
@@ -28,6 +29,7 @@ from shikong.providers.crs import CRS84
 from shikong.server.formats.files import short_names
 from shikong.server.formats.table import EXPORTS, FORMATS, negotiated
 
+ROOT = Path(__file__).parents[2]
 ITEMS = "/collections/{}/items"
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/{}"
 LAYERS = ("parcels", "hydro_stations", "culture_events", "rivers", "districts")
@@ -105,6 +107,19 @@ def test_a_peer_reads_the_same_features(
             assert shapely.hausdorff_distance(expected, shape) < 2e-8
         else:
             assert shapely.equals_exact(expected, row["geometry"], 2e-8)
+
+
+@pytest.mark.parametrize(("lang", "part"), [("zh", "zh"), ("en-US", "en")])
+@pytest.mark.parametrize("form", ["csv", "parquet", "arrow", "fgb", "gpkg", "shp"])
+def test_codes_are_told_by_what_they_mean(
+    client: Any, as_json: dict[str, list[dict[str, Any]]], form: str, lang: str, part: str, tmp_path: Path
+) -> None:
+    listed = yaml.safe_load((ROOT / "layers/codes/land_use_survey.yml").read_text(encoding="utf-8"))["codes"]
+    found = _read(form, _export(client, "parcels", form, profile="val-as-title", lang=lang), "parcels", tmp_path)
+    told = dict(zip(found["bsm"], found["dlbm"], strict=True))
+    expected = {f["id"]: listed[f["properties"]["dlbm"]]["title"][part] for f in as_json["parcels"]}
+    assert told == expected
+    assert len(set(expected.values())) > 3
 
 
 @pytest.mark.parametrize("code", [4548, 4490, 3857])

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import xarray as xr
 from pyproj import Transformer
 
 ELLIPSOID = "+a=6378137 +rf=298.257222101 +no_defs"
@@ -134,5 +135,17 @@ def test_processes_are_described_in_both_languages(client: Any) -> None:
     for language, title in (("zh-CN", "此处有什么"), ("en-US", "What is here")):
         description = client.get("/processes/what-is-here", f="json", lang=language).json
         assert description["title"] == title
-        assert set(description["inputs"]) == {"lon", "lat", "radius"}
+        assert list(description["inputs"]) == ["lon", "lat", "radius", "asOf", "datetime"]
     assert client.post("/processes/none/execution", {}).status == 404
+
+
+def test_rain_here_is_the_last_up_to_the_time(client: Any, sample_city: Any) -> None:
+    with xr.open_dataset(sample_city.files / "precipitation.nc") as rain:
+        times = pd.DatetimeIndex(rain["time"].values, tz="UTC")
+    for moment, expected in ((times[7], times[7]), (times[9] - pd.Timedelta("1s"), times[8]), (None, times[-1])):
+        given = {"datetime": moment.isoformat()} if moment is not None else {}
+        rows = _ask(client, "what-is-here", lon=115.985, lat=36.456, **given)["answers"]
+        assert [pd.Timestamp(row["id"]) for row in rows if row["layer"] == "降水格网"] == [expected]
+    early = (times[0] - pd.Timedelta("1s")).isoformat()
+    rows = _ask(client, "what-is-here", lon=115.985, lat=36.456, datetime=early)["answers"]
+    assert "降水格网" not in {row["layer"] for row in rows}

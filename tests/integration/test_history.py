@@ -19,10 +19,11 @@ from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.layers.model import Layer
 from shikong.providers import items
-from shikong.providers.items import Items, Period
+from shikong.providers.items import Items
 from shikong.store import as_of
 from shikong.store.database import Database
 from shikong.store.errors import NoSuchRelease, OlderThanKnown
+from shikong.store.moments import Period
 from support.loads import load
 
 PARCELS = catalog.default().layer("parcels")

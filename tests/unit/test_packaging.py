@@ -31,12 +31,12 @@ def test_every_package_is_listed() -> None:
     assert set(project["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]) == tops
 
 
-@pytest.mark.parametrize("name", ["base.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["base.txt", "dev.txt", "bench-tipg.txt"])
 def test_pins_have_hashes_and_no_address(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     assert "://" not in text
     pins = re.split(r"\n(?=[a-z0-9])", text.strip())
-    assert len(pins) > 50
+    assert len(pins) > 30
     assert all("==" in pin and "--hash=sha256:" in pin for pin in pins)
 
 

@@ -1,0 +1,66 @@
+"""The two times that a process may be asked of, read in one place: `datetime` and `asOf`, as items have them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from shikong.layers import catalog
+from shikong.processes.base import Inputs, titled
+from shikong.store import moments
+from shikong.store.moments import Moment, Period
+
+
+def _read(*, end: bool) -> Callable[[Any], datetime | None]:
+    """The validator of a time; a day means its last moment with `end`, and else its first."""
+
+    def read(value: Any) -> datetime | None:
+        if value is None:
+            return None
+        try:
+            moment = moments.parse(str(value).strip(), catalog.default().city.timezone, end=end)
+        except ValueError:
+            moment = None
+        if moment is None:
+            raise ValueError(f"{value!r} is not an instant, such as 2024-12-31 or 2024-12-31T08:00:00+08:00")
+        return moment
+
+    return read
+
+
+class Known(Inputs):
+    """Inputs of a process that can be answered as the service knew things at a time."""
+
+    as_of: Annotated[datetime | None, BeforeValidator(_read(end=True), json_schema_input_type=str)] = Field(
+        None,
+        alias="asOf",
+        json_schema_extra=titled("按何时所知（可选；日期指当日末）", "As known at (optional; a day means its end)"),
+    )
+
+    @property
+    def moment(self) -> Moment:
+        """Which rows the process reads."""
+        return Moment(known_at=self.as_of)
+
+
+class Then(Known):
+    """Inputs of a process that can also be asked of what held in the world at a time."""
+
+    held_at: Annotated[datetime | None, BeforeValidator(_read(end=False), json_schema_input_type=str)] = Field(
+        None,
+        alias="datetime",
+        json_schema_extra=titled(
+            "何时的情形（可选；日期指当日始）", "As it was at (optional; a day means its first moment)"
+        ),
+    )
+
+    @property
+    def moment(self) -> Moment:
+        """Which rows the process reads."""
+        return Moment(Period(self.held_at, self.held_at) if self.held_at else None, self.as_of)
