@@ -23,6 +23,7 @@ from shikong.cli import data
 from shikong.cli.console import clear_errors, err, out
 from shikong.samples import city
 from shikong.server import settings as server_settings
+from shikong.server.protocol import Protocol
 from shikong.store import cluster, database, migrate
 from shikong.store import settings as store_settings
 from shikong.store.catalogue import NEWEST
@@ -72,7 +73,7 @@ def serve() -> None:
         os.environ["SHIKONG_URL"] = settings.url
         uvicorn.run(
             "shikong.server.app:create_app", factory=True, host=settings.host, port=settings.port,
-            workers=settings.workers, log_config=None, access_log=False, loop="uvloop", http="httptools",
+            workers=settings.workers, log_config=None, access_log=False, loop="uvloop", http=Protocol,
         )  # fmt: skip
 
 

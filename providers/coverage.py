@@ -19,7 +19,7 @@ from rasterio.windows import Window, from_bounds
 
 from shikong.layers import catalog
 from shikong.layers.model import Layer, ParameterDecl
-from shikong.providers import covjson
+from shikong.providers import covjson, options
 from shikong.providers.crs import CRS84
 from shikong.providers.knowledge import place_of
 from shikong.providers.options import layer_of
@@ -54,9 +54,13 @@ def chosen_parameters(layer: Layer, names: Any) -> dict[str, ParameterDecl]:
 
 def box_of(bbox: Any, subsets: dict[str, Any], extent: tuple[float, float, float, float]) -> tuple[float, ...]:
     """The asked-for west, south, east, north, clipped to the extent. Raises pygeoapi's query error."""
-    box = list(map(float, bbox)) if bbox else list(extent)
+    box = list(options.box_of(bbox)) if bbox else list(extent)
     if bbox and subsets:
         raise ProviderInvalidQueryError(user_msg="give either bbox or subset, not both")
+    if box[0] > box[2]:  # over the antimeridian: the part on the side of which the coverage lies
+        if box[0] < extent[2] and box[2] > extent[0]:
+            raise ProviderInvalidQueryError(user_msg=f"the box leaves a gap in the coverage: {extent}; ask twice")
+        box[0], box[2] = (box[0], 180.0) if box[0] < extent[2] else (-180.0, box[2])
     for axis, low, high in (("Long", 0, 2), ("Lat", 1, 3)):
         if axis in subsets:
             box[low], box[high] = float(subsets[axis][0]), float(subsets[axis][-1])

@@ -26,7 +26,7 @@ CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 STORAGE_CRS = f"http://www.opengis.net/def/crs/EPSG/0/{SRID}"
 
 _EPSG = re.compile(
-    r"^(?:https?://www\.opengis\.net/def/crs/EPSG/[^/]+/|urn:ogc:def:crs:EPSG:[^:]*:|\[?EPSG:)(\d+)\]?$",
+    r"^(?:https?://www\.opengis\.net/def/crs/EPSG/[^/]+/|urn:ogc:def:crs:EPSG:[^:]*:|\[?EPSG:)(\d{1,6})\]?$",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -103,7 +103,7 @@ def uris(codes: Iterable[int]) -> list[str]:
 
 def parse(parameter: str, value: str | None, codes: Iterable[int]) -> ServedCrs:
     """The CRS that a request names, among those served. Raises BadParameter naming them."""
-    if not value or value == CRS84 or value.upper() in ("[OGC:CRS84]", "OGC:CRS84"):
+    if value is None or value == CRS84 or value.upper() in ("[OGC:CRS84]", "OGC:CRS84"):
         return DEFAULT
     match = _EPSG.match(value.strip())
     if match and int(match[1]) in codes:

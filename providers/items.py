@@ -57,7 +57,8 @@ class Word:
 class Items:
     """A question for features: a page of them, or with no limit all.
 
-    bbox: west, south, east, north in EPSG:4490. filters: field and value that it must equal. cql: a condition.
+    bbox: west, south, east, north in EPSG:4490; over the antimeridian west is greater than east. filters: field and
+    value that it must equal. cql: a condition.
     ids: only features with these. words: what `q` looks for. tolerance: how far shapes may be simplified (degrees).
     period: when the features hold. known_at, known_in: what the service knew at that time, or in that release, and not
     what it knows now. after: the sort values and row number of the last feature of the page before.
@@ -103,7 +104,7 @@ class Items:
             self,
             limit=None if self.limit is None else 0,
             offset=0,
-            bbox=_ANY_BOX if self.bbox else None,
+            bbox=None if not self.bbox else _OVER_ANTIMERIDIAN if self.bbox[0] > self.bbox[2] else _ANY_BOX,
             period=moment.period,
             known_at=moment.known_at,
             known_in=moment.known_in,
@@ -118,6 +119,7 @@ class Items:
 
 
 _ANY_BOX: Box = (0.0, 0.0, 0.0, 0.0)
+_OVER_ANTIMERIDIAN: Box = (1.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def _page_text(layer: Layer, shape: Items) -> tuple[bytes, tuple[str, ...]]:
     where = _conditions(layer, shape)
     order = [*shape.sort, Sort("_row")]
     somewhere = shape.bbox is not None or (shape.cql is not None and shape.cql.bounds is not None)
-    by_blocks = somewhere and not shape.sort and not moments.is_past(layer, shape.moment)
+    plain_box = somewhere and shape.bbox != _OVER_ANTIMERIDIAN
+    by_blocks = plain_box and not shape.sort and not moments.is_past(layer, shape.moment)
     if shape.after is not None and not by_blocks:
         where.append(_after(layer, order, shape.after))
     cursor_columns = [sort.field for sort in order]
@@ -308,7 +311,9 @@ def _values(question: Items) -> dict[str, Any]:
 
 def _conditions(layer: Layer, shape: Items) -> list[sql.Composable]:
     where: list[sql.Composable] = []
-    if shape.bbox is not None:
+    if shape.bbox == _OVER_ANTIMERIDIAN:
+        where.append(sql.SQL("(st_intersects(geom, {}) OR st_intersects(geom, {}))").format(*_BOTH_SIDES))
+    elif shape.bbox is not None:
         # The middle term spares the exact test for shapes whose box lies wholly inside.
         where.append(sql.SQL("geom && {box} AND (geom @ {box} OR st_intersects(geom, {box}))").format(box=_BOX))
     where += moments.conditions(layer, shape.period)
@@ -337,6 +342,11 @@ def _says(layer: Layer, number: int, word: Word) -> sql.Composable:
 
 
 _BOX = sql.SQL("st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s, {})").format(sql.Literal(tables.SRID))
+#: What a box over the antimeridian has west and east of it.
+_BOTH_SIDES = [
+    sql.SQL(f"st_makeenvelope({west}, %(south)s, {east}, %(north)s, {tables.SRID})")
+    for west, east in (("%(west)s", "180"), ("-180", "%(east)s"))
+]
 
 
 def _after(layer: Layer, order: list[Sort], values: tuple[Value, ...]) -> sql.Composable:

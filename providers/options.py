@@ -13,6 +13,8 @@ from shikong.layers import catalog
 from shikong.layers.errors import UnknownLayer
 from shikong.layers.model import Layer
 
+Box = tuple[float, float, float, float]
+
 _TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean"}
 
 
@@ -25,6 +27,13 @@ def layer_of(definition: dict[str, Any], kind: str) -> Layer:
     if layer.kind != kind:
         raise ProviderInvalidQueryError(user_msg=f"{layer.id} is of kind {layer.kind}, not {kind}")
     return layer
+
+
+def box_of(bbox: Any) -> Box:
+    """pygeoapi's list of four or six numbers as west, south, east, north: heights mean nothing here."""
+    numbers = [float(number) for number in bbox]
+    west, south, *_, east, north = numbers if len(numbers) == 4 else [*numbers[:2], *numbers[3:5]]
+    return west, south, east, north
 
 
 def field_schemas(layer: Layer) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,9 @@ from pygeoapi.provider.base import BaseProvider, ProviderItemNotFoundError
 from shikong.layers import catalog
 from shikong.layers.model import Layer
 from shikong.providers.crs import STORAGE_CRS
+from shikong.providers.options import box_of
 from shikong.providers.plugin_errors import as_provider_errors
+from shikong.providers.times import parse_period
 from shikong.store.catalogue import NEWEST, Published, published
 from shikong.store.database import default as default_database
 
@@ -41,10 +43,13 @@ class CatalogueProvider(RecordProvider):
 
     def query(
         self, offset: int = 0, limit: int = 10, resulttype: str = "results", bbox: Any = (), properties: Any = (),
-        q: str | None = None, **_: Any,
+        q: str | None = None, datetime_: str | None = None, **_: Any,
     ) -> dict[str, Any]:  # fmt: skip
-        """A page of records. `q` looks for all of its words in titles, descriptions and keywords."""
-        found = [self._record(layer, release) for layer, release in self._layers()]
+        """A page of records. `q` looks for all of its words in titles, descriptions and keywords; `datetime` chooses
+        the layers that hold something then, and those without a time.
+        """
+        layers = [(layer, release) for layer, release in self._layers() if _holds(release, datetime_)]
+        found = [self._record(layer, release) for layer, release in layers]
         found = [record for record in found if _matches(record, q, bbox, properties)]
         part = [] if resulttype == "hits" else found[offset : offset + limit]
         return {"type": "FeatureCollection", "features": part, "numberMatched": len(found), "numberReturned": len(part)}
@@ -90,6 +95,14 @@ def _time(release: Published | None) -> dict[str, Any] | None:
     return {"interval": [release.time_from.isoformat(), end]}
 
 
+def _holds(release: Published | None, when: str | None) -> bool:
+    if not when or release is None or release.time_from is None:
+        return True
+    period = parse_period(when, catalog.default().city.timezone)
+    begun = period.end is None or release.time_from <= period.end
+    return begun and (period.start is None or release.time_to is None or release.time_to >= period.start)
+
+
 def _matches(record: dict[str, Any], q: str | None, bbox: Any, properties: Any) -> bool:
     values = record["properties"]
     if any(str(values.get(name)) != value for name, value in properties or ()):
@@ -99,7 +112,9 @@ def _matches(record: dict[str, Any], q: str | None, bbox: Any, properties: Any) 
         if not all(word in text for word in q.lower().split()):
             return False
     if bbox:
-        west, south, east, north = map(float, bbox)
+        west, south, east, north = box_of(bbox)
         (w, s), _, (e, n), *_ = record["geometry"]["coordinates"][0]
-        return bool(w <= east and e >= west and s <= north and n >= south)
+        # A box over the antimeridian has its west east of its east.
+        beside = (w <= east or e >= west) if west > east else (w <= east and e >= west)
+        return bool(beside and s <= north and n >= south)
     return True

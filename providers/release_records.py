@@ -12,6 +12,7 @@ from pygeoapi.provider.base import ProviderItemNotFoundError
 
 from shikong.layers import catalog
 from shikong.providers import release_document
+from shikong.providers.options import box_of
 from shikong.providers.plugin_errors import as_provider_errors
 from shikong.providers.records import RecordProvider
 from shikong.providers.times import parse_period
@@ -103,6 +104,11 @@ def _conditions(bbox: Any, when: str | None, properties: Any, q: str | None) -> 
         where.append(sql.SQL(f"strpos(lower(layer || ' ' || source), lower(%(word{number})s)) > 0"))
         params[f"word{number}"] = word
     if bbox:
-        where.append(sql.SQL("extent[1] <= %(e)s AND extent[3] >= %(w)s AND extent[2] <= %(n)s AND extent[4] >= %(s)s"))
-        params |= dict(zip("wsen", map(float, bbox), strict=True))
+        # A box over the antimeridian has its west east of its east.
+        beside = (
+            "CASE WHEN %(w)s > %(e)s THEN extent[1] <= %(e)s OR extent[3] >= %(w)s "
+            "ELSE extent[1] <= %(e)s AND extent[3] >= %(w)s END"
+        )
+        where.append(sql.SQL(f"{beside} AND extent[2] <= %(n)s AND extent[4] >= %(s)s"))
+        params |= dict(zip("wsen", box_of(bbox), strict=True))
     return where, params

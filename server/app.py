@@ -38,7 +38,7 @@ from shikong.server.routes import routes
 from shikong.store import database
 
 _CORS = {
-    "allow_origins": ["*"], "allow_methods": ["GET", "HEAD", "POST", "DELETE"], "allow_headers": ["*"],
+    "allow_origins": ["*"], "allow_methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "allow_headers": ["*"],
     "expose_headers": [
         "Content-Crs", "Content-Disposition", "ETag", "Link", "Location", "Memento-Datetime", "Preference-Applied",
         "X-Request-Id",
@@ -52,7 +52,6 @@ def create_app() -> Starlette:
     configure()
     settings = server_settings.from_env()
     os.environ.setdefault("SHIKONG_URL", settings.url)
-    openapi.install_blocks()
     with settings.config.open(encoding="utf-8") as file:
         config = yaml_load(file)
     home = settings.config.parent
@@ -60,7 +59,7 @@ def create_app() -> Starlette:
     for layer in catalog.default():
         if layer.kind == "features":
             config["resources"][layer.id]["links"] = collection_links(f"{settings.url}/collections/{layer.id}/items")
-    pygeoapi = ShikongAPI(config, openapi.document(config))
+    pygeoapi = ShikongAPI(config)
     store = database.default()
     metadata, exports = Metadata(pygeoapi, store), Exports(store, settings)
     context = Context(
@@ -71,6 +70,7 @@ def create_app() -> Starlette:
         Pages(pygeoapi),
         exports,
         Caching(store, metadata),
+        openapi.described(catalog.default(), pygeoapi.base_url, settings.editing),
         settings.editing,
     )
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """The running service. `api` is pygeoapi's API object. editing: as the operator has set it."""
+    """The running service. `api` is pygeoapi's API object. editing: as the operator has set it.
+
+    described: the OpenAPI document in version 3.1 and in 3.0.
+    """
 
     api: Any
     database: Database
@@ -30,6 +33,7 @@ class Context:
     pages: Pages
     exports: Exports
     caching: Caching
+    described: tuple[bytes, bytes]
     editing: Editing = "off"
 
     @property

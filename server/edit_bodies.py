@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,9 @@ JSON = ("application/json",)
 _GEOMETRIES = frozenset(
     {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"}
 )
+
+#: What libraries call their own errors.
+_NAMES = re.compile(r"\w*Exception: |\[json\.exception[\w.]*\] ")
 
 
 async def read(request: Request, types: tuple[str, ...]) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def expect_object(document: Any, what: str) -> dict[str, Any]:
 def crs_of(context: Context, request: Request) -> ServedCrs:
     """The CRS of a body's coordinates: that of Content-Crs, or CRS84. Raises BadParameter."""
     given = request.headers.get("content-crs", "").strip().removeprefix("<").removesuffix(">")
-    return crs_rules.parse("Content-Crs", given, context.catalog.city.crs)
+    return crs_rules.parse("Content-Crs", given or None, context.catalog.city.crs)
 
 
 def properties(feature: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,12 +86,14 @@ def shape(geometry: Any, crs: ServedCrs) -> Any:
     if geometry is None:
         return None
     kind = expect_object(geometry, "`geometry`").get("type")
-    if kind not in _GEOMETRIES:
+    if not isinstance(kind, str) or kind not in _GEOMETRIES:
         raise BadBody(f"`geometry` is of type {kind!r}; GeoJSON has {', '.join(sorted(_GEOMETRIES))}")
     try:
         found = shapely.from_geojson(orjson.dumps(geometry))
+    except orjson.JSONEncodeError as error:
+        raise BadBody("`geometry` cannot be read as GeoJSON: it nests too deep") from error
     except shapely.errors.GEOSException as error:
-        raise BadBody(f"`geometry` cannot be read: {error}") from error
+        raise BadBody(f"`geometry` cannot be read as GeoJSON: {_NAMES.sub('', str(error))}") from error
     if crs.swapped:
         found = shapely.transform(found, np.fliplr)
     recognised = Recognised(CRS.from_epsg(crs.srid), "Content-Crs")

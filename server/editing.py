@@ -29,7 +29,8 @@ from shikong.server.edit_preferences import Preferences
 #: Features in one request; more come as a file, with `shikong ingest`.
 MAX_OPERATIONS = 1000
 
-_LONGEST_KEY = 200
+#: Letters of the id of a feature.
+LONGEST_KEY = 200
 
 #: Requests that edit at a time, in one process: others of its database sessions stay for readers.
 _AT_ONCE = CapacityLimiter(4)
@@ -116,9 +117,9 @@ def _key(given: Any) -> str | None:
     if given is None:
         return None
     text = str(given).strip() if isinstance(given, str | int) and not isinstance(given, bool) else ""
-    if not text or "\0" in text or len(text) > _LONGEST_KEY:
+    if not text or "\0" in text or len(text) > LONGEST_KEY:
         raise BadBody(
-            f"{str(given)[:40]!r} cannot be the id of a feature; an id is a text of 1 to {_LONGEST_KEY} letters"
+            f"{str(given)[:40]!r} cannot be the id of a feature; an id is a text of 1 to {LONGEST_KEY} letters"
         )
     return text
 

@@ -62,7 +62,7 @@ class Exports:
 
         headers: what is known of the answer. links, next_link: for the format that has room for them, JSON-FG.
         """
-        encoding = _text_encoding(request, form)
+        encoding = text_encoding(request, form)
         if form.name in files.ALWAYS_SHAPES and not question.geometry:
             raise BadParameter("skipGeometry", f"{form.title} is nothing without geometry", ["false"])
         question = replace(question, encoding=_ENCODED.get(form.name, "wkb"))
@@ -147,7 +147,7 @@ def _columns(layer: Layer, question: Items) -> tuple[str, ...]:
     return chosen if question.encoding == "geojson" else tuple(dict.fromkeys([layer.key_field, *chosen]))
 
 
-def _text_encoding(request: Request, form: Format) -> str:
+def text_encoding(request: Request, form: Format) -> str:
     """`encoding` of a Shapefile's texts; GBK is what the offices' programs take for granted. Raises BadParameter."""
     given = request.query_params.get("encoding")
     if given is None:

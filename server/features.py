@@ -1,7 +1,6 @@
 """OGC API - Features, Parts 1 to 3, answered from the store without a detour.
 
-In pygeoapi's module contract: CONFORMANCE_CLASSES, get_oas_30 and handlers that take
-(api, request, ...) and give headers, status and content. The handlers wait, so they are coroutines.
+As pygeoapi's handlers do, ours give headers, status and content. They wait, so they are coroutines.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -14,7 +13,6 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from pygeoapi.api import itemtypes
 from pygeoapi.linked_data import geojson2jsonld
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,9 +25,10 @@ from shikong.providers.cursors import Cursor
 from shikong.providers.errors import BadParameter
 from shikong.providers.items import Items
 from shikong.providers.labels import labelled
-from shikong.server import access, etags, filtering, paging, parameters, profiles, versions
+from shikong.server import access, asked, etags, paging, parameters, profiles, versions
 from shikong.server.context import Context
-from shikong.server.formats.table import EXPORTS, FORMATS, OPENAPI_CONTENT, OPENAPI_PARAMETERS, PAGES, Format, wanted
+from shikong.server.exports import text_encoding
+from shikong.server.formats.table import EXPORTS, FORMATS, PAGES, Format, wanted
 from shikong.server.pages import plain
 from shikong.server.paging import Page
 from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
@@ -42,49 +41,13 @@ _IN_WORDS = ("html", "jsonld")
 
 Answer = tuple[dict[str, str], HTTPStatus, str | bytes]
 
-CONFORMANCE_CLASSES = [
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
-    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
-    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
-    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/queryables",
-    *filtering.CONFORMANCE_CLASSES,
-    *profiles.CONFORMANCE_CLASSES,
-]
-
-
-def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], dict[str, dict[str, Any]]]:
-    """pygeoapi's OpenAPI fragments, with the paging parameter that is ours."""
-    tags, paths = itemtypes.get_oas_30(cfg, locale)
-    for path, operations in paths["paths"].items():
-        if path.endswith("/items") and "get" in operations:
-            _describe_formats(operations["get"])
-            operations["get"]["parameters"] += [
-                *parameters.PAGING, parameters.AS_OF, *filtering.openapi_parameters(), profiles.OPENAPI_PARAMETER
-            ]  # fmt: skip
-        elif path.endswith("/queryables"):  # pygeoapi's others are not ours
-            operations["get"]["parameters"] = [item for item in operations["get"]["parameters"] if "$ref" in item]
-        elif "/items/" in path and "get" in operations:
-            operations["get"]["parameters"] += [
-                parameters.AS_OF, *parameters.SIMPLIFYING, profiles.OPENAPI_PARAMETER
-            ]  # fmt: skip
-    paths["paths"]["/functions"] = filtering.openapi_functions()
-    return tags, paths
-
-
-def _describe_formats(operation: dict[str, Any]) -> None:
-    others = [item for item in operation["parameters"] if not item.get("$ref", "").endswith("/f")]
-    operation["parameters"] = [*others, *OPENAPI_PARAMETERS]
-    operation["responses"]["200"] = {"description": "features", "content": OPENAPI_CONTENT}
-
 
 async def get_items(context: Context, request: Request, layer: Layer) -> Answer | Response:
     """A page of a layer's features, or an export of them. Raises BadParameter."""
     given = request.query_params
-    parameters.require_known(given, parameters.ITEMS | set(items.property_names(layer)))
+    asked.ITEMS.check(given, items.property_names(layer))
     form = wanted(request, FORMATS)
+    text_encoding(request, form)
     profile = profiles.chosen(context.api, request, layer, form.name)
     question, cursor = _question(context, layer, request, form)
     if form.name != "html":  # pages show codes beside what they mean, and draw by them
@@ -126,13 +89,13 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer 
 
 
 def _export(
-    context: Context, request: Request, layer: Layer, asked: tuple[Items, Cursor | None], form: Format,
+    context: Context, request: Request, layer: Layer, wish: tuple[Items, Cursor | None], form: Format,
     headers: dict[str, str], links: list[dict[str, str]],
 ) -> Response:  # fmt: skip
     """All features that match, as they were known when the walk began."""
     if parameters.hits(request.query_params.get("resultType")):
         raise BadParameter("resultType", f"hits are not told as {form.name}", ["f=json"])
-    question, cursor = asked
+    question, cursor = wish
     if cursor is not None and question.known_at is None:
         question = replace(question, known_in=cursor.release)
     headers["Link"] = link_header(links)
@@ -145,7 +108,7 @@ def _export(
 async def get_item(context: Context, request: Request, layer: Layer, item: str) -> Answer:
     """One feature, as it is now or as one of its versions. Raises NotFound, Gone, BadParameter."""
     given = request.query_params
-    parameters.require_known(given, parameters.ITEM)
+    asked.ITEM.check(given)
     form = wanted(request, PAGES)
     crs = crs_rules.parse("crs", given.get("crs"), context.catalog.city.crs)
     moment = parameters.moment(given, context.catalog.city)
@@ -157,12 +120,14 @@ async def get_item(context: Context, request: Request, layer: Layer, item: str) 
     rows = await context.database.fetch(statement.query, statement.params)
     found = await versions.of_feature(context, layer, item, period.start if period else None, known_at)
     if not rows:
-        asked = (f" at {when}" if when else "") + (f", as it was known at {given['asOf']}" if known_at else "")
-        versions.refuse(context, layer, item, found, asked)
+        then = (f" at {when}" if when else "") + (f", as it was known at {given['asOf']}" if known_at else "")
+        versions.refuse(context, layer, item, found, then)
     profile = profiles.chosen(context.api, request, layer, form.name)
     labels = None if form.name == "html" else profile.language
     feature = items.feature(statement, labelled(layer, statement.properties, rows, labels)[0])
     headers = {"Content-Crs": f"<{crs.uri}>", "Content-Type": form.media_type} | profile.headers
+    if profile.language is not None and "lang" not in given:
+        headers["Vary"] = "Accept-Language"
     if found.given is not None:
         headers["Memento-Datetime"] = versions.memento_datetime(found.given)
     tag = etags.of_feature(layer, feature["properties"], rows[0][-1], f"{form.name}{labels or ''}", crs)
@@ -232,8 +197,8 @@ def _limit(text: str | None, form: Format) -> int | None:
 
 def _page_links(context: Context, request: Request, layer: Layer, form: Format) -> list[dict[str, str]]:
     base = f"{context.base_url}/collections/{layer.id}"
-    here = f"{base}/items?{_query_without(request, 'f')}"
-    links = [_link("self", form.bare_type, f"{here}f={form.name}")]
+    links = [_link("self", form.bare_type, f"{base}/items?{_query_without(request, 'f')}f={form.name}")]
+    here = f"{base}/items?{_query_without(request, 'f', 'encoding')}"
     # A page of JSON names the other pages only: the list of all formats would outweigh a small page.
     others = FORMATS if form.name == "html" else {name: PAGES[name] for name in ("json", "html")}
     links += [_link("alternate", other.bare_type, f"{here}f={name}") for name, other in others.items() if other != form]

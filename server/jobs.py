@@ -10,7 +10,6 @@ from typing import Any, get_args
 from urllib.parse import urlencode
 
 import orjson
-from pygeoapi.api import processes
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -18,58 +17,31 @@ from starlette.responses import Response
 
 from shikong.providers.errors import BadParameter
 from shikong.providers.times import parse_period
-from shikong.server import errors, parameters
+from shikong.server import asked, errors, parameters
 from shikong.server.context import Context
 from shikong.store import jobs, queue
 from shikong.store.jobs import JobEnded, JobView, State, Wanted
 from shikong.store.moments import Period
 from shikong.store.principal import Forbidden, current_principal
 
-CONFORMANCE_CLASSES = processes.CONFORMANCE_CLASSES
-
 #: The role that may dismiss jobs.
 OPERATOR = "operator"
 
 #: Jobs on a page: when nothing is said, and at most.
-_LIMIT, _MAX_LIMIT = 50, 1000
+DEFAULT_LIMIT, MAX_LIMIT = 50, 1000
 
 #: The longest duration that can be asked for, in seconds.
-_LONGEST = 2**31
+LONGEST = 2**31
 
-_STATES = list(get_args(State))
-
-
-def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    several = {"style": "form", "explode": False} if schema["type"] == "array" else {}
-    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema} | several
-
-
-_WHOLE = {"type": "integer", "minimum": 0}
-_LISTING = (
-    _parameter("type", "jobs of this type", {"type": "array", "items": {"type": "string", "enum": ["process"]}}),
-    _parameter("processID", "jobs of these kinds: load, refresh, take", {"type": "array", "items": {"type": "string"}}),
-    _parameter("status", "jobs in these states", {"type": "array", "items": {"type": "string", "enum": _STATES}}),
-    _parameter("datetime", "jobs created at this time or in this interval", {"type": "string"}),
-    _parameter("minDuration", "jobs that took, or have taken so far, at least so many seconds", _WHOLE),
-    _parameter("maxDuration", "jobs that took, or have taken so far, at most so many seconds", _WHOLE),
-    _parameter("limit", "jobs on a page", {"type": "integer", "minimum": 1, "maximum": _MAX_LIMIT, "default": _LIMIT}),
-    _parameter("offset", "jobs to pass over", _WHOLE),
-)
-
-
-def get_oas_30(cfg: dict[str, Any], locale: str) -> tuple[list[dict[str, str]], dict[str, dict[str, Any]]]:
-    """pygeoapi's OpenAPI fragments without the results of jobs: what a load results in is its layer."""
-    tags, paths = processes.get_oas_30(cfg, locale)
-    del paths["paths"]["/jobs/{jobId}/results"]
-    paths["paths"]["/jobs"]["get"]["parameters"] = [*_LISTING]
-    return tags, paths
+#: What a job can be.
+STATES = list(get_args(State))
 
 
 async def listing(context: Context, request: Request) -> Response:
     """The jobs, newest first. Raises BadParameter."""
     given = request.query_params
-    parameters.require_known(given, [parameter["name"] for parameter in _LISTING])
-    limit = parameters.whole_number("limit", given.get("limit"), _LIMIT, 1, _MAX_LIMIT)
+    asked.JOBS.check(given)
+    limit = parameters.whole_number("limit", given.get("limit"), DEFAULT_LIMIT, 1, MAX_LIMIT)
     offset = parameters.whole_number("offset", given.get("offset"), 0, 0, parameters.MAX_OFFSET)
     rows = await context.database.fetch(*jobs.listing(limit + 1, offset, _wanted(context, given)))
     base = f"{context.base_url}/jobs"
@@ -85,14 +57,14 @@ async def listing(context: Context, request: Request) -> Response:
 def _wanted(context: Context, given: QueryParams) -> Wanted:
     """The filters of the standard's job list. Raises BadParameter."""
     states = _several(given.get("status"))
-    for name, values, allowed in (("type", _several(given.get("type")), ["process"]), ("status", states, _STATES)):
-        for value in values:
-            if value not in allowed:
-                raise BadParameter(name, f"{value!r} is none", allowed)
+    for name, allowed in (("type", ["process"]), ("status", STATES)):
+        for value in given[name].split(",") if name in given else ():
+            if value.strip() not in allowed:
+                raise BadParameter(name, f"{value[:40]!r} is none", allowed)
     when = given.get("datetime")
     period = parse_period(when, context.catalog.city.timezone) if when else Period(None, None)
     shortest, longest = (
-        parameters.whole_number(name, given[name], 0, 0, _LONGEST) if name in given else None
+        parameters.whole_number(name, given[name], 0, 0, LONGEST) if name in given else None
         for name in ("minDuration", "maxDuration")
     )
     return Wanted(states, _several(given.get("processID")), period.start, period.end, shortest, longest)
@@ -104,7 +76,7 @@ def _several(text: str | None) -> tuple[Any, ...]:
 
 async def one(context: Context, request: Request) -> Response:
     """One job. Raises NoSuchJob, BadParameter."""
-    parameters.require_known(request.query_params, ())
+    asked.PAGE.check(request.query_params)
     job = await _job(context, request)
     document = _status(context, job)
     document["links"] = [*_formats(f"{context.base_url}/jobs/{job.number}", request), *document["links"][1:]]

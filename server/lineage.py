@@ -12,13 +12,13 @@ from starlette.responses import Response
 from shikong.layers.model import Layer
 from shikong.providers import lineage
 from shikong.providers.errors import NotFound
-from shikong.server import parameters
+from shikong.server.asked import ONLY_JSON
 from shikong.server.context import Context
 
 
 async def get_lineage(context: Context, request: Request, layer: Layer) -> Response:
     """All versions of a feature that were ever known. Raises NotFound, BadParameter."""
-    parameters.require_known(request.query_params, ())
+    ONLY_JSON.check(request.query_params)
     item = request.path_params["item_id"]
     rows = await context.database.fetch(lineage.versions(layer), {"key": item})
     if not rows:

@@ -55,6 +55,10 @@ class Pages:
         """What a filter may name."""
         return self.render("collections/queryables.html", self._with_paths(request, layer, document), request)
 
+    def schema(self, request: Request, layer: Layer, document: dict[str, Any]) -> str:
+        """What a layer's features, cells or observations have."""
+        return self.render("collections/schema.html", self._with_paths(request, layer, document), request)
+
     def _form(self, request: Request, layer: Layer, feature: dict[str, Any], tag: str) -> dict[str, Any]:
         """What the form for a feature's attributes needs: what can be set, with titles in the reader's language."""
         language = profiles.language(self._api, request)

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from starlette.datastructures import QueryParams
 
@@ -23,6 +23,7 @@ from shikong.providers.errors import BadParameter, UnknownParameter
 from shikong.providers.items import Sort, Value, Word, property_names
 from shikong.providers.times import parse_instant, parse_period
 from shikong.providers.values import parse_value
+from shikong.server.pygeoapi_config import MAX_LIMIT
 from shikong.store.moments import Moment
 
 #: Parameters that every resource knows.
@@ -37,7 +38,8 @@ ITEMS = FILTER | {
 TILE = FILTER | {"asOf", "datetime"}
 ITEM = frozenset({"asOf", "crs", "datetime", "max-allowable-offset", "profile", "zoom-level"})
 COVERAGE = frozenset({"asOf", "bbox", "bbox-crs", "datetime", "properties", "subset"})
-EDR = frozenset({"asOf", "coords", "datetime", "parameter-name", "crs", "z", "limit"})
+EDR = frozenset({"asOf", "crs", "datetime", "parameter-name"})
+JOBS = frozenset({"type", "processID", "status", "datetime", "minDuration", "maxDuration", "limit", "offset"})
 _RECORDS = frozenset({"bbox", "datetime", "limit", "offset", "q", "title", "kind"})
 #: By what a list of records is about.
 RECORDS = {
@@ -48,44 +50,8 @@ RECORDS = {
 #: Deeper than this an offset reads and throws away too much; the `next` links have no such bound.
 MAX_OFFSET = 100_000
 
-#: `asOf` as OpenAPI describes it.
-AS_OF = {
-    "name": "asOf", "in": "query", "required": False, "schema": {"type": "string"},
-    "description": "answer with what the service knew at this time (RFC 3339; a day means its end); "
-    "`datetime` says when things hold in the world, `asOf` when the service knew it",
-}  # fmt: skip
-
-
-#: `datetime` where it is ours, as OpenAPI describes it.
-DATETIME = {
-    "name": "datetime", "in": "query", "required": False, "schema": {"type": "string"},
-    "description": "when things hold in the world: an instant (RFC 3339; a day means its first moment), or an interval "
-    "with a slash, `..` for an open end; now unless said",
-}  # fmt: skip
-
-
-def _described(name: str, kind: str, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": {"type": kind}, "description": description}
-
-
-#: How far shapes may be simplified, as OpenAPI tells it.
-SIMPLIFYING = [
-    _described(
-        "max-allowable-offset", "number", "simplify shapes by at most so much, in the units of the answer's CRS"
-    ),
-    _described(
-        "zoom-level", "integer", "simplify shapes as far as a map of this level (WebMercatorQuad) does not show"
-    ),
-]
-
-#: What pages of features know besides pygeoapi's parameters.
-PAGING = [
-    _described("cursor", "string", "where the next page starts; taken from a `next` link"),
-    _described("ids", "string", "only features with these ids, separated by commas"),
-    _described("q", "string", "words that a feature has in its texts, or that its codes mean"),
-    _described("exclude-properties", "string", "properties to leave out, separated by commas"),
-    *SIMPLIFYING,
-]
+#: The level of detail above which simplification changes nothing.
+MAX_SIMPLIFIED_ZOOM = 24
 
 #: Ids in one request, words in one search.
 MAX_IDS, MAX_WORDS = 1000, 10
@@ -94,6 +60,12 @@ MAX_IDS, MAX_WORDS = 1000, 10
 METRES_OF_A_DEGREE = 111_000
 
 _WHOLE = re.compile(r"-?\d{1,40}", re.ASCII)
+_NUMBER = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,2})?"
+_AXIS = rf"(?:Lat|Long)\({_NUMBER}(?::{_NUMBER})?\)"
+
+#: What `subset` and `coords` look like, as regular expressions.
+SUBSET, POINT = rf"{_AXIS}(?:,{_AXIS})?", rf"\s*POINT\s*\(\s*({_NUMBER})\s+({_NUMBER})(?:\s+{_NUMBER})?\s*\)\s*"
+_SUBSET, _POINT = re.compile(SUBSET, re.ASCII), re.compile(POINT, re.ASCII | re.IGNORECASE)
 
 
 def require_known(given: QueryParams, known: Iterable[str]) -> None:
@@ -118,7 +90,8 @@ def whole_number(name: str, text: str | None, default: int, lowest: int, highest
 
 
 def bbox(text: str | None, crs: ServedCrs) -> Box | None:
-    """`bbox` as west, south, east, north in EPSG:4490; four numbers in the axis order of `crs`. Raises BadParameter."""
+    """`bbox` as west, south, east, north in EPSG:4490; four numbers in the axis order of `crs`. A box in degrees whose
+    west is greater than its east lies over the antimeridian. Raises BadParameter."""
     if text is None:
         return None
     allowed = ["four numbers: " + ("south,west,north,east" if crs.swapped else "west,south,east,north")]
@@ -133,13 +106,53 @@ def bbox(text: str | None, crs: ServedCrs) -> Box | None:
     if not all(math.isfinite(number) for number in numbers):
         raise BadParameter("bbox", f"{text!r} has a number that is not finite", allowed)
     first, second, third, fourth = numbers
-    if first > third or second > fourth:
+    east_of_itself, north_of_itself = (
+        (second > fourth, first > third) if crs.swapped else (first > third, second > fourth)
+    )
+    if north_of_itself or (east_of_itself and not crs.same_as_storage):  # in degrees, over the antimeridian
         raise BadParameter("bbox", f"{text!r} has its lower and upper corners swapped", allowed)
     west, south, east, north = crs.box_to_storage((first, second, third, fourth))
     if west < -180 or east > 180 or south < -90 or north > 90:
         order = "latitude" if crs.swapped else "longitude"
         raise BadParameter("bbox", f"{text!r} leaves the earth; this CRS wants {order} first", allowed)
     return (west, south, east, north)
+
+
+def check_values(given: QueryParams, city: City) -> None:
+    """Refuse what pygeoapi's handlers would read less strictly than we do, or pass over. Raises BadParameter."""
+    for name, value in given.items():
+        if "\0" in value:  # PostgreSQL has no place for it
+            raise BadParameter(name, "has a NUL character", ["text without it"])
+    for name in ("crs", "bbox-crs"):
+        crs_rules.parse(name, given.get(name), ())
+    check_subset(given.get("subset"))
+    check_point(given.get("coords"))
+    bbox(given.get("bbox"), crs_rules.DEFAULT)
+    whole_number("limit", given.get("limit"), 1, 1, MAX_LIMIT)
+    whole_number("offset", given.get("offset"), 0, 0, MAX_OFFSET)
+    if when := given.get("datetime"):
+        parse_period(when, city.timezone)
+
+
+def check_subset(text: str | None) -> None:
+    """`subset`, the ranges along axes such as `Lat(36.4:36.5),Long(115.9:116)`. Raises BadParameter."""
+    if text is None:
+        return
+    allowed = ["Lat(36.4:36.5),Long(115.9:116)"]
+    if not _SUBSET.fullmatch(text):
+        raise BadParameter("subset", f"{text[:80]!r} has no ranges of numbers along Lat and Long", allowed)
+
+
+def check_point(text: str | None) -> None:
+    """`coords`, a point as WKT, longitude first. Raises BadParameter."""
+    if text is None:
+        return
+    allowed = ["POINT(115.98 36.45)"]
+    match = _POINT.fullmatch(text)
+    if match is None:
+        raise BadParameter("coords", f"{text[:80]!r} is not a point", allowed)
+    if not (abs(float(match[1])) <= 180 and abs(float(match[2])) <= 90):
+        raise BadParameter("coords", f"{text[:80]!r} leaves the earth; longitude comes first", allowed)
 
 
 def known_at(text: str | None, timezone: str) -> datetime | None:
@@ -199,7 +212,10 @@ def ids(layer: Layer, text: str | None) -> tuple[str, ...] | None:
     if len(wanted) > MAX_IDS:
         raise BadParameter("ids", f"{len(wanted)} are given", [f"at most {MAX_IDS}"])
     for item in wanted:
-        parse_value(layer, layer.key_field, item)
+        try:
+            parse_value(layer, layer.key_field, item)
+        except BadParameter as error:
+            raise BadParameter("ids", error.problem, error.allowed) from error
     return wanted
 
 
@@ -230,7 +246,7 @@ def tolerance(given: QueryParams, crs: ServedCrs) -> float | None:
     if offset is not None and zoom is not None:
         raise BadParameter("zoom-level", "is given beside max-allowable-offset", ["zoom-level", "max-allowable-offset"])
     if zoom is not None:
-        return 360 / 512 / (1 << whole_number("zoom-level", zoom, 0, 0, 24))
+        return 360 / 512 / (1 << whole_number("zoom-level", zoom, 0, 0, MAX_SIMPLIFIED_ZOOM))
     if offset is None:
         return None
     try:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from shikong.processes.base import BadInput, Process
 from shikong.providers.errors import NotFound
-from shikong.server import parameters
+from shikong.server.asked import ONLY_JSON
 from shikong.server.context import Context
 
 #: Bytes that a request may have; inputs are questions, not data.
@@ -23,7 +23,7 @@ MAX_BODY = 1_000_000
 
 async def execute(context: Context, request: Request) -> Response:
     """Run a process and answer with its result. Raises NotFound, BadInput."""
-    parameters.require_known(request.query_params, ())
+    ONLY_JSON.check(request.query_params)
     identifier = request.path_params["process_id"]
     known = context.api.manager.processes
     if identifier not in known:

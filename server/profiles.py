@@ -17,18 +17,8 @@ from shikong.layers.model import Layer
 from shikong.providers import labels
 from shikong.providers.labels import Language
 
-CONFORMANCE_CLASSES = ["http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/profile-parameter"]
-
 AS_CODE, AS_TITLE = "val-as-code", "val-as-title"
 _URI = "https://def.ldproxy.net/profile/"
-
-OPENAPI_PARAMETER = {
-    "name": "profile", "in": "query", "required": False, "style": "form", "explode": False,
-    "schema": {"type": "array", "items": {"type": "string"}},
-    "description": f"`{AS_CODE}`: codes as they are; `{AS_TITLE}`: what they mean, in the language asked for (`lang` "
-    "or Accept-Language). Pages for readers give the latter unless told otherwise, all else the former; "
-    "profiles that are not known are passed over",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +36,7 @@ class Profile:
     @property
     def headers(self) -> dict[str, str]:
         """In which language an answer is, where that was a choice."""
-        return {"Content-Language": self.language, "Vary": "Accept-Language"} if self.language else {}
+        return {"Content-Language": self.language} if self.language else {}
 
 
 def chosen(api: Any, request: Request, layer: Layer, form: str) -> Profile:

@@ -9,22 +9,21 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from pygeoapi.api import FORMAT_TYPES, APIRequest
+from pygeoapi.api import APIRequest
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shikong.providers.errors import BadParameter
 from shikong.server.context import Context
 
 Handler = Callable[..., tuple[dict[str, str], int, Any]]
 
 
-async def run(context: Context, request: Request, handler: Handler, *args: Any, check_format: bool = True) -> Response:
-    """Answer a request with one of pygeoapi's handlers."""
+async def run(context: Context, request: Request, handler: Handler, *args: Any, formats: tuple[str, ...]) -> Response:
+    """Answer a request with one of pygeoapi's handlers. formats: those that the resource has, the default first."""
     api_request = await APIRequest.from_starlette(request, context.api.locales)
-    if check_format and not api_request.is_valid():
-        raise BadParameter("f", f"{api_request.format!r} is not a format of this resource", list(FORMAT_TYPES))
+    if api_request.format not in formats:  # what Accept names may be a format that pygeoapi knows elsewhere only
+        api_request._format = formats[0]
     headers, status, content = await run_in_threadpool(handler, context.api, api_request, *args)
     return _response(headers, status, content)
 

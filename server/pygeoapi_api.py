@@ -24,8 +24,8 @@ class Refusal(Exception):
 class ShikongAPI(API):  # type: ignore[misc]
     """pygeoapi's API whose refusals are raised, so that server/errors.py tells all errors alike."""
 
-    def __init__(self, config: dict[str, Any], openapi: dict[str, Any]) -> None:
-        super().__init__(config, openapi)
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config, {})  # its OpenAPI document is not used
         # Some of pygeoapi's pages look for the template folder here, not below server.templates.
         self.tpl_config["path"] = str(Path(config["server"]["templates"]["path"]))
 

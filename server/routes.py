@@ -8,12 +8,14 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
 from pygeoapi import api as core
 from pygeoapi.api import coverages, environmental_data_retrieval, itemtypes, processes, tiles
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -25,12 +27,15 @@ from shikong.providers import versions as version_rules
 from shikong.providers.errors import CollectionNotFound, NotFound
 from shikong.providers.knowledge import as_known_at
 from shikong.server import (
+    asked,
+    conformance,
     editing,
     errors,
     features,
     filtering,
     health,
     lineage,
+    observed_schema,
     openapi,
     parameters,
     process_execution,
@@ -38,6 +43,7 @@ from shikong.server import (
 )
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
+from shikong.server.asked import LINKED, PAGE, Asked
 from shikong.server.context import Context
 from shikong.server.pygeoapi_adapter import Handler, run
 from shikong.server.stac import Stac
@@ -45,7 +51,9 @@ from shikong.server.stac import Stac
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _EDITING = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_PAGING = frozenset({"limit", "offset"})
+
+_JSON, _GEOJSON = "application/json", "application/geo+json"
+_COVERAGEJSON, _SCHEMA = "application/prs.coverage+json", "application/schema+json"
 
 
 class Endpoints:
@@ -55,38 +63,46 @@ class Endpoints:
         self._context = context
 
     def pygeoapi(
-        self, handler: Handler, *names: str, known: frozenset[str] = frozenset(), check_format: bool = True
+        self, handler: Handler, *names: str, knows: Asked = PAGE, layers: str = "AnyLayer", json_type: str = _JSON
     ) -> Endpoint:
-        """An endpoint that one of pygeoapi's handlers answers, given these path parameters."""
+        """An endpoint that one of pygeoapi's handlers answers, given these path parameters.
+
+        knows, layers: what can be asked, and of which layers (server/asked.py). json_type: the media type of its JSON.
+        """
 
         async def endpoint(request: Request) -> Response:
-            parameters.require_known(request.query_params, known)
+            knows.check(request.query_params)
+            parameters.check_values(request.query_params, self._context.catalog.city)
             self._context.metadata.refresh_if_due()
             if "collection_id" in request.path_params:
-                self._layer(request)
+                asked.require_layer(self._layer(request), layers, request.url.path)
+            if "tileMatrixSetId" in request.path_params:
+                tile_block.require_matrix_set(request.path_params["tileMatrixSetId"])
             given = [request.path_params[name] for name in names]
             moment = parameters.known_at(request.query_params.get("asOf"), self._context.catalog.city.timezone)
             with as_known_at(moment):
-                return await run(self._context, request, handler, *given, check_format=check_format)
+                answer = await run(self._context, request, handler, *given, formats=knows.formats)
+            if answer.headers["content-type"] == _JSON:
+                answer.headers["content-type"] = json_type
+            return answer
 
         return endpoint
 
-    def edr(self, kind: str, *location: str) -> Endpoint:
+    def edr(self, kind: str, knows: Asked, layers: str, json_type: str, *location: str) -> Endpoint:
         """An endpoint of OGC API - EDR for one kind of query."""
 
         def query(api: Any, request: Any, dataset: str, *place: str) -> Any:
             return environmental_data_retrieval.get_collection_edr_query(api, request, dataset, None, kind, *place)
 
-        return self.pygeoapi(query, "collection_id", *location, known=parameters.EDR)
+        return self.pygeoapi(query, "collection_id", *location, knows=knows, layers=layers, json_type=json_type)
 
     async def items(self, request: Request) -> Response:
         """A page of features or records."""
         layer = self._layer(request)
         if layer.kind == "records":
+            about = asked.RECORDS[layer.lists or "layers"]
             handler = itemtypes.get_collection_items
-            return await self.pygeoapi(handler, "collection_id", known=parameters.RECORDS[layer.lists or "layers"])(
-                request
-            )
+            return await self.pygeoapi(handler, "collection_id", knows=about, json_type=_GEOJSON)(request)
         self._context.metadata.refresh_if_due()
         return _response(await features.get_items(self._context, request, _with_items(layer)))
 
@@ -94,15 +110,17 @@ class Endpoints:
         """One feature or record."""
         layer = self._layer(request)
         if layer.kind == "records":
-            if layer.lists == "releases" and request.query_params.get("f") == "iso19139":
+            about = asked.RECORD[layer.lists or "layers"]
+            if request.query_params.get("f") == "iso19139" in about.formats:
                 return await self._iso19139(request)
-            return await self.pygeoapi(itemtypes.get_collection_item, "collection_id", "item_id")(request)
+            handler = itemtypes.get_collection_item
+            return await self.pygeoapi(handler, "collection_id", "item_id", knows=about, json_type=_GEOJSON)(request)
         item = request.path_params["item_id"]
-        return _response(await features.get_item(self._context, request, _with_items(layer), item))
+        return _response(await features.get_item(self._context, request, _with_items(layer, item), item))
 
     async def _iso19139(self, request: Request) -> Response:
         """The record of a release as an ISO 19139 document."""
-        parameters.require_known(request.query_params, ())
+        asked.RECORD["releases"].check(request.query_params)
         identifier = request.path_params["item_id"]
         row = await run_in_threadpool(release_records.release, identifier)
         if row is None:
@@ -114,8 +132,16 @@ class Endpoints:
         """What a filter may name."""
         layer = self._layer(request)
         if layer.kind != "features":
-            return await self.pygeoapi(itemtypes.get_collection_queryables, "collection_id")(request)
+            handler = itemtypes.get_collection_queryables
+            return await self.pygeoapi(handler, "collection_id", layers="QueriedLayer", json_type=_SCHEMA)(request)
         return await filtering.get_queryables(self._context, request, layer)
+
+    async def schema(self, request: Request) -> Response:
+        """What a layer's features, cells or observations have. pygeoapi knows none for observations."""
+        layer = self._layer(request)
+        if layer.kind == "observations":
+            return observed_schema.get_schema(self._context, request, layer)
+        return await self.pygeoapi(core.get_collection_schema, "collection_id", json_type=_SCHEMA)(request)
 
     async def edit_items(self, request: Request) -> Response:
         """New features of a collection."""
@@ -131,22 +157,23 @@ class Endpoints:
 
     async def lineage(self, request: Request) -> Response:
         """Where a feature comes from."""
-        return await lineage.get_lineage(self._context, request, _with_items(self._layer(request)))
+        _require_reading(request)
+        layer = _with_items(self._layer(request), request.path_params["item_id"])
+        return await lineage.get_lineage(self._context, request, layer)
 
     async def collection(self, request: Request) -> Response:
         """What one collection tells of itself; of features also along which clock they have versions."""
-        answer = await self.pygeoapi(core.describe_collections, "collection_id")(request)
+        answer = await self.pygeoapi(core.describe_collections, "collection_id", knows=LINKED)(request)
         layer = self._layer(request)
         if layer.kind != "features" or "json" not in answer.headers["content-type"]:
             return answer
-        document = orjson.loads(answer.body) | {"versioning": {"timeAxis": version_rules.time_axis(layer)}}
-        answer.body = orjson.dumps(document)
-        answer.headers["content-length"] = str(len(answer.body))
-        return answer
+        return _changed(answer, lambda told: told | {"versioning": {"timeAxis": version_rules.time_axis(layer)}})
 
     async def versions(self, request: Request) -> Response:
         """The Time Map of a feature."""
-        return await versions.get_time_map(self._context, request, _with_items(self._layer(request)))
+        _require_reading(request)
+        layer = _with_items(self._layer(request), request.path_params["item_id"])
+        return await versions.get_time_map(self._context, request, layer)
 
     async def tile(self, request: Request) -> Response:
         """One vector tile."""
@@ -159,10 +186,11 @@ class Endpoints:
     async def process(self, request: Request) -> Response:
         """The description of a process; its page takes the inputs' names to fill its form."""
         identifier = request.path_params["process_id"]
-        known: frozenset[str] = frozenset()
+        inputs: frozenset[str] = frozenset()
         if identifier in self._context.api.manager.processes:
-            known = frozenset(self._context.api.manager.get_processor(identifier).inputs.names())
-        return await self.pygeoapi(processes.describe_processes, "process_id", known=known)(request)
+            inputs = frozenset(self._context.api.manager.get_processor(identifier).inputs.names())
+        described = Asked(inputs, PAGE.formats)
+        return await self.pygeoapi(processes.describe_processes, "process_id", knows=described)(request)
 
     async def jobs(self, request: Request) -> Response:
         """The jobs of the workers."""
@@ -176,14 +204,26 @@ class Endpoints:
 
     async def conformance(self, request: Request) -> Response:
         """The conformance classes. pygeoapi's own list grows at every request."""
-        parameters.require_known(request.query_params, ())
-        document = {"conformsTo": openapi.conformance_classes()}
+        PAGE.check(request.query_params)
+        document = {"conformsTo": conformance.classes(self._context.editing)}
         if errors.wants_html(request):
             return Response(self._context.pages.render("conformance.html", document, request), media_type="text/html")
         return JSONResponse(document)
 
-    async def health(self, _: Request) -> Response:
+    async def landing(self, request: Request) -> Response:
+        """The landing page, with the API's description in both versions of OpenAPI."""
+        answer = await self.pygeoapi(core.landing_page, knows=LINKED)(request)
+        if answer.headers["content-type"] != "application/json":
+            return answer
+        return _changed(answer, partial(openapi.with_both_versions, self._context.base_url))
+
+    async def openapi(self, request: Request) -> Response:
+        """What the service can do, as OpenAPI or as a page to try it."""
+        return openapi.get_openapi(self._context, request)
+
+    async def health(self, request: Request) -> Response:
         """Whether the service can answer."""
+        asked.ONLY_JSON.check(request.query_params)
         status, report = await health.check(self._context)
         return JSONResponse(report, status, headers={"Retry-After": "3"} if status == 503 else None)
 
@@ -214,41 +254,43 @@ def routes(context: Context) -> list[Route]:
     pygeoapi = ends.pygeoapi
     collection = "/collections/{collection_id}"
     tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
+    tilesets = _with_sound_links(pygeoapi(tiles.get_collection_tiles, "collection_id", layers="TiledLayer"))
     tileset_metadata = pygeoapi(
-        tiles.get_collection_tiles_metadata, "collection_id", "tileMatrixSetId", check_format=False
-    )
-    coverage = pygeoapi(
-        coverages.get_collection_coverage, "collection_id", known=parameters.COVERAGE, check_format=False
-    )
+        tiles.get_collection_tiles_metadata, "collection_id", "tileMatrixSetId",
+        knows=asked.TILESET, layers="TiledLayer",
+    )  # fmt: skip
+    get_coverage = coverages.get_collection_coverage
+    coverage = pygeoapi(get_coverage, "collection_id", knows=asked.COVERAGE, layers="RasterLayer")
+    location = ends.edr("locations", asked.LOCATIONS, "StationLayer", _COVERAGEJSON, "location_id")
     # Routes are tried in order: what is asked for most comes first.
     return [
         Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", Direct(ends.tile), methods=["GET"]),
         Route(f"{collection}/items", Direct(ends.items), methods=["GET"]),
-        Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage),
-        Route(f"{collection}/items/{{item_id:path}}/versions", ends.versions),
+        Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage, methods=["GET", *_EDITING]),
+        Route(f"{collection}/items/{{item_id:path}}/versions", ends.versions, methods=["GET", *_EDITING]),
         Route(f"{collection}/items/{{item_id:path}}", ends.item, methods=["GET"]),
         Route(f"{collection}/items", ends.edit_items, methods=_EDITING),
         Route(f"{collection}/items/{{item_id:path}}", ends.edit_item, methods=_EDITING),
         Route("/transactions", ends.transactions, methods=["POST", "OPTIONS"]),
-        Route("/", pygeoapi(core.landing_page)),
+        Route("/", ends.landing),
         Route("/health", ends.health),
         Route("/conformance", ends.conformance),
         Route("/functions", filtering.get_functions),
-        Route("/openapi", pygeoapi(core.openapi_, known=frozenset({"ui"}))),
-        Route("/collections", pygeoapi(core.describe_collections, known=_PAGING)),
+        Route("/openapi", ends.openapi),
+        Route("/collections", pygeoapi(core.describe_collections, knows=LINKED)),
         Route(collection, ends.collection),
-        Route(f"{collection}/schema", pygeoapi(core.get_collection_schema, "collection_id")),
+        Route(f"{collection}/schema", ends.schema),
         Route(f"{collection}/queryables", ends.queryables),
-        Route(f"{collection}/tiles", pygeoapi(tiles.get_collection_tiles, "collection_id")),
+        Route(f"{collection}/tiles", tilesets),
         Route(tileset, tileset_metadata),
         Route(f"{tileset}/metadata", tileset_metadata),
         Route(f"{collection}/coverage", coverage),
-        Route(f"{collection}/position", ends.edr("position")),
-        Route(f"{collection}/locations", ends.edr("locations")),
-        Route(f"{collection}/locations/{{location_id}}", ends.edr("locations", "location_id")),
-        Route("/TileMatrixSets", pygeoapi(tiles.tilematrixsets)),
+        Route(f"{collection}/position", ends.edr("position", asked.POSITION, "SeriesLayer", _COVERAGEJSON)),
+        Route(f"{collection}/locations", ends.edr("locations", asked.LOCATIONS, "StationLayer", _GEOJSON)),
+        Route(f"{collection}/locations/{{location_id}}", location),
+        Route("/TileMatrixSets", _with_sound_links(pygeoapi(tiles.tilematrixsets))),
         Route("/TileMatrixSets/{tileMatrixSetId}", pygeoapi(tiles.tilematrixset, "tileMatrixSetId")),
-        Route("/processes", pygeoapi(processes.describe_processes, known=_PAGING)),
+        Route("/processes", _with_sound_links(pygeoapi(processes.describe_processes, knows=asked.PROCESSES))),
         Route("/processes/{process_id}", ends.process),
         Route("/processes/{process_id}/execution", ends.execution, methods=["POST"]),
         Route("/stac", stac.catalog),
@@ -260,9 +302,40 @@ def routes(context: Context) -> list[Route]:
     ]
 
 
-def _with_items(layer: Layer) -> Layer:
+def _changed(answer: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    """An answer of JSON with its document changed."""
+    answer.body = orjson.dumps(change(orjson.loads(answer.body)))
+    answer.headers["content-length"] = str(len(answer.body))
+    return answer
+
+
+def _with_sound_links(endpoint: Endpoint) -> Endpoint:
+    """An endpoint of pygeoapi's without its links that lead nowhere: to linked data, and to an address misspelt."""
+
+    def mended(document: dict[str, Any]) -> dict[str, Any]:
+        links = [link for link in document["links"] if link["type"] != "application/ld+json"]
+        told = [link | {"href": link["href"].replace("/tileMatrixSets", "/TileMatrixSets")} for link in links]
+        return document | {"links": told}
+
+    async def answer(request: Request) -> Response:
+        given = await endpoint(request)
+        return _changed(given, mended) if given.headers["content-type"] == _JSON else given
+
+    return answer
+
+
+def _require_reading(request: Request) -> None:
+    """Raise 405 for what edits: the path would else be taken for that of a feature."""
+    if request.method not in ("GET", "HEAD"):
+        raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+
+
+def _with_items(layer: Layer, item: str = "") -> Layer:
+    """The layer, if it has features, and if the id of one can be that of a feature. Raises NotFound."""
     if layer.kind != "features":
         raise NotFound(f"{layer.id} has no items: it is of kind {layer.kind}")
+    if "\0" in item:  # PostgreSQL has no place for it
+        raise NotFound(f"{layer.id} has no feature {item!r}: an id has no NUL character")
     return layer
 
 

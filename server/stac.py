@@ -19,9 +19,10 @@ from starlette.responses import FileResponse, Response
 from shikong.layers.model import Layer
 from shikong.providers.errors import CollectionNotFound, NotFound
 from shikong.server import parameters
+from shikong.server.asked import ONLY_JSON
 from shikong.server.context import Context
 
-_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 
 _RELEASES = sql.SQL("""
     SELECT id, published_at, source, source_sha256, origin, extent, time_from, time_to, place, kind
@@ -39,7 +40,7 @@ class Stac:
 
     async def catalog(self, request: Request) -> Response:
         """The catalogue: a link to each collection."""
-        parameters.require_known(request.query_params, ())
+        ONLY_JSON.check(request.query_params)
         city = self._context.catalog.city
         found = pystac.Catalog(city.id, city.description.zh, title=city.title.zh, href=self._url())
         for layer in self._layers().values():
@@ -48,7 +49,7 @@ class Stac:
 
     async def collection(self, request: Request) -> Response:
         """A layer with links to its releases. Raises CollectionNotFound."""
-        parameters.require_known(request.query_params, ())
+        ONLY_JSON.check(request.query_params)
         layer = self._layer(request)
         rows = await self._context.database.fetch(_RELEASES, {"layer": layer.id, "release": None})
         boxes = [row[5] for row in rows if row[5]] or [list(self._context.catalog.city.bbox)]
@@ -66,7 +67,7 @@ class Stac:
 
     async def item(self, request: Request) -> Response:
         """One release. Raises CollectionNotFound, NotFound."""
-        parameters.require_known(request.query_params, ())
+        ONLY_JSON.check(request.query_params)
         layer, row = await self._release(request)
         release, published, source, digest, origin, extent, start, end, _, kind = row
         west, south, east, north = extent
@@ -80,19 +81,19 @@ class Stac:
         found.add_link(pystac.Link("collection", self._url(layer.id), "application/json"))
         found.add_link(pystac.Link("root", self._url(), "application/json"))
         if layer.kind == "coverage":
-            data = pystac.Asset(f"{self._url(layer.id, release)}/data", layer.title.zh, media_type=_COG, roles=["data"])
+            data = pystac.Asset(f"{self._url(layer.id, release)}/data", layer.title.zh, media_type=COG, roles=["data"])
             found.add_asset("data", data)
         return self._answer(found, "application/geo+json")
 
     async def data(self, request: Request) -> Response:
         """The file of a coverage's release, in whole or by ranges. Raises CollectionNotFound, NotFound."""
-        parameters.require_known(request.query_params, ())
+        ONLY_JSON.check(request.query_params)
         layer, row = await self._release(request)
         path = self._context.database.settings.data / row[8]
         if layer.kind != "coverage" or not path.is_file():
             raise NotFound(f"release {row[0]} of {layer.id} has no file to give out")
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return FileResponse(path, media_type=_COG, headers=headers, filename=f"{layer.id}-{row[0]}.tif")
+        return FileResponse(path, media_type=COG, headers=headers, filename=f"{layer.id}-{row[0]}.tif")
 
     def _layers(self) -> dict[str, Layer]:
         return {layer.id: layer for layer in self._context.catalog if layer.kind in ("coverage", "cube")}

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from shikong.layers.model import Layer
 from shikong.providers.cql2.evaluate import evaluating
-from shikong.providers.errors import BadParameter, NotFound
+from shikong.providers.errors import NotFound
 from shikong.server import parameters
+from shikong.server.asked import TILE
 from shikong.server.context import Context
 from shikong.server.formats.table import Format
 from shikong.store.moments import NOW
@@ -28,11 +29,8 @@ _FRESH = "max-age=60"
 async def get_tile(context: Context, request: Request, layer: Layer) -> Response:
     """One vector tile of what a filter selects at a moment; 204 for an empty one. Raises BadParameter, NotFound."""
     given = request.query_params
-    parameters.require_known(given, parameters.TILE)
+    TILE.check(given)
     context.metadata.refresh_if_due()
-    wanted = given.get("f", "mvt")
-    if wanted not in ("mvt", "pbf"):
-        raise BadParameter("f", f"{wanted!r} is not a format of tiles", ["mvt"])
     box = _box(request, layer)
     moment = parameters.moment(given, context.catalog.city) if request.url.query else NOW
     cql = parameters.cql_filter(layer, given, context.catalog.city) if request.url.query else None
@@ -61,12 +59,15 @@ def _box(request: Request, layer: Layer) -> TileBox:
         raise NotFound(str(error)) from error
 
 
+def require_matrix_set(identifier: str) -> None:
+    """Raise NotFound unless this tile matrix set is served."""
+    if identifier not in matrix.SERVED:
+        raise NotFound(f"there is no tile matrix set {identifier!r}; there are: {', '.join(matrix.SERVED)}")
+
+
 def _address(request: Request) -> TileAddress:
     path = request.path_params
-    if path["tileMatrixSetId"] not in matrix.SERVED:
-        raise NotFound(
-            f"there is no tile matrix set {path['tileMatrixSetId']!r}; there are: {', '.join(matrix.SERVED)}"
-        )
+    require_matrix_set(path["tileMatrixSetId"])
     numbers = []
     for name in ("tileMatrix", "tileRow", "tileCol"):
         numbers.append(parameters.whole_number(name, path[name], 0, 0, 2**31))

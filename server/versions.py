@@ -21,6 +21,7 @@ from shikong.providers import versions as version_rules
 from shikong.providers.errors import BadParameter, Gone, NotFound
 from shikong.providers.versions import Version, Versions
 from shikong.server import parameters
+from shikong.server.asked import TIME_MAP
 from shikong.server.context import Context
 
 Link = dict[str, str]
@@ -75,10 +76,10 @@ def header(made: list[Link]) -> str:
 async def get_time_map(context: Context, request: Request, layer: Layer) -> Response:
     """All versions of a feature. Raises NotFound, BadParameter."""
     given = request.query_params
-    parameters.require_known(given, {"asOf"} if layer.versioned else ())
+    TIME_MAP.check(given)
+    if "asOf" in given and not layer.versioned:
+        raise BadParameter("asOf", f"the versions of {layer.id} lie along recorded time itself", ["no asOf"])
     form = given.get("f") or ("link" if _FORMATS["link"] in request.headers.get("accept", "") else "json")
-    if form not in _FORMATS:
-        raise BadParameter("f", f"{form!r} is not a format of a Time Map", list(_FORMATS))
     item = request.path_params["item_id"]
     known_at = parameters.known_at(given.get("asOf"), context.catalog.city.timezone)
     found = await of_feature(context, layer, item, None, known_at)

@@ -118,23 +118,3 @@ def collection_links(items: str) -> list[dict[str, str]]:
         {"rel": "items", "type": form.bare_type, "href": f"{items}?f={form.name}", "title": form.title}
         for form in EXPORTS.values()
     ]
-
-
-#: Parameters as OpenAPI describes them.
-OPENAPI_PARAMETERS = [
-    {
-        "name": "f", "in": "query", "required": False, "schema": {"type": "string", "enum": list(FORMATS)},
-        "description": "the format; without it the Accept header says. GeoJSON, HTML and JSON-LD come in pages, "
-        "all others without `limit` give everything that matches",
-    },
-    {
-        "name": "encoding", "in": "query", "required": False, "schema": {"type": "string", "enum": ["gbk", "utf-8"]},
-        "description": "of the texts in a Shapefile (`f=shp`); GBK unless said",
-    },
-]  # fmt: skip
-
-#: What answers about features hold, by media type, as OpenAPI describes it.
-OPENAPI_CONTENT = {
-    form.bare_type: {"schema": {"type": "object" if "json" in form.bare_type else "string"}}
-    for form in FORMATS.values()
-}

@@ -101,7 +101,7 @@ def test_edr_refusals(client: Any) -> None:
     assert client.get(path, f="json", coords="nonsense").status == 400
     assert client.get(path, f="json", coords="POINT(116 36)", datetime="soon").status == 400
     assert client.get(path, f="json", coords="POINT(116 36)", parameter_name="x").status == 400
-    assert client.get("/collections/elevation/coverage", f="json", bbox="115,36,114,37").status == 400
+    assert client.get("/collections/elevation/coverage", f="json", bbox="115,37,116,36").status == 400
     assert client.get("/collections/elevation/coverage", f="json", bbox="0,0,1,1").status == 400
     assert client.get("/collections/hydro_observations/locations/none", f="json").status == 404
 

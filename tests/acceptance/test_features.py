@@ -167,7 +167,7 @@ REFUSED = [
     (ITEMS.format("districts"), {"limit": 10001}, 400, "limit"),
     (ITEMS.format("districts"), {"limit": "ten"}, 400, "limit"),
     (ITEMS.format("districts"), {"offset": -1}, 400, "offset"),
-    (ITEMS.format("districts"), {"bbox": "116,36,115,37"}, 400, "bbox"),
+    (ITEMS.format("districts"), {"bbox": "115,37,116,36"}, 400, "bbox"),
     (ITEMS.format("districts"), {"bbox": "36,115,37,116"}, 400, "bbox"),
     (ITEMS.format("districts"), {"bbox": "115,36,nan,37"}, 400, "bbox"),
     (ITEMS.format("districts"), {"bbox": "115,36,inf,37"}, 400, "bbox"),

@@ -182,8 +182,10 @@ def test_the_api_tells_of_filters(client: Any) -> None:
     for function in functions:
         assert all(set(arg["type"]) <= {"string", "number", "geometry"} for arg in function["args"])
         assert set(function["returns"]) <= {"string", "number", "integer", "geometry"}
-    paths = client.get("/openapi", f="json").json["paths"]
-    names = {parameter.get("name"): parameter for parameter in paths["/collections/parcels/items"]["get"]["parameters"]}
+    document = client.get("/openapi", f="json").json
+    paths, names = document["paths"], document["components"]["parameters"]
+    told = paths["/collections/{collectionId}/items"]["get"]["parameters"]
+    assert {"$ref": "#/components/parameters/filter-lang"} in told
     assert names["filter-lang"]["schema"] == {
         "type": "string", "enum": ["cql2-text", "cql2-json", "cql-text"], "default": "cql2-text",
     }  # fmt: skip

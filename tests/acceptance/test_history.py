@@ -144,8 +144,9 @@ def test_what_was_observed_and_measured_is_told_as_of_then(
     assert "its first release came later" in unknown.json()["detail"]
     assert client.get(grid, params={"f": "json", "asOf": "gestern"}).json()["parameter"] == "asOf"
     paths = client.get("/openapi", params={"f": "json"}).json()["paths"]
-    for path in (grid, place, "/collections/hydro_observations/locations"):
-        assert "asOf" in {parameter.get("name") for parameter in paths[path]["get"]["parameters"]}
+    for name in ("coverage", "position", "locations"):
+        path = paths[f"/collections/{{collectionId}}/{name}"]
+        assert {"$ref": "#/components/parameters/asOf"} in path["parameters"]
 
 
 def _flat(path: Path, height: float) -> None:

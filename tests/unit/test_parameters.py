@@ -87,6 +87,8 @@ def test_any_other_number_is_refused_with_the_bounds(text: str) -> None:
         ("115.2,36.1,0,115.6,36.4,100", crs.DEFAULT, (115.2, 36.1, 115.6, 36.4)),
         ("-180,-90,180,90", crs.DEFAULT, (-180, -90, 180, 90)),
         ("116,36,116,36", crs.DEFAULT, (116, 36, 116, 36)),
+        ("170,30,-170,40", crs.DEFAULT, (170, 30, -170, 40)),
+        ("30,170,40,-170", LAT_FIRST, (170, 30, -170, 40)),
     ],
 )
 def test_a_box_is_read_in_the_axis_order_of_its_crs(text: str | None, served: crs.ServedCrs, box: Any) -> None:
@@ -97,7 +99,7 @@ def test_a_box_is_read_in_the_axis_order_of_its_crs(text: str | None, served: cr
     ("text", "words"),
     [
         ("", "not numbers"), ("1,2,3", "3 numbers"), ("1,2,3,4,5", "5 numbers"), ("a,b,c,d", "not numbers"),
-        ("1,2,3,nan", "not finite"), ("1,2,inf,4", "not finite"), ("3,2,1,4", "swapped"), ("1,4,3,2", "swapped"),
+        ("1,2,3,nan", "not finite"), ("1,2,inf,4", "not finite"), ("1,4,3,2", "swapped"), ("3,4,1,2", "swapped"),
         ("-181,0,0,1", "leaves the earth"), ("0,0,181,1", "leaves the earth"), ("0,-91,1,0", "leaves the earth"),
         ("1,2,3,4,", "not numbers"), ("1;2;3;4", "not numbers"),
     ],
@@ -123,7 +125,7 @@ def test_no_list_of_numbers_gives_a_box_beyond_the_earth(numbers: list[float]) -
         return
     assert box is not None
     west, south, east, north = box
-    assert -180 <= west <= east <= 180
+    assert -180 <= min(west, east) <= max(west, east) <= 180  # west is greater than east over the antimeridian
     assert -90 <= south <= north <= 90
 
 

@@ -1,0 +1,4 @@
+"""The OpenAPI document, written from the tables and bounds that requests are held against.
+
+SPDX-License-Identifier: Apache-2.0
+"""

@@ -1,0 +1,219 @@
+"""The paths of the OpenAPI document that are read: one entry for each address, whatever the number of layers.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shikong.layers.catalog import Catalog
+from shikong.server import asked
+from shikong.server.asked import Asked
+from shikong.server.contract.parameters import named, of
+from shikong.server.contract.schemas import Part, schema
+from shikong.server.formats.table import EXPORTS, PAGES
+from shikong.server.stac import COG
+from shikong.tiles.provider import MIMETYPE
+
+#: Media types of answers: a reference for JSON, text for the rest.
+Content = dict[str, Part]
+
+_HTML: Content = {"text/html": {"schema": {"type": "string"}}}
+_FILE: Part = {"schema": {"type": "string", "format": "binary"}}
+_COVERAGEJSON = "application/prs.coverage+json"
+
+
+def told(kind: str, media_type: str = "application/json") -> Content:
+    """An answer of JSON of this kind."""
+    return {media_type: {"schema": schema(kind)}}
+
+
+#: What headers of answers tell.
+HEADERS = {
+    "Content-Crs": "the CRS of the coordinates, in angle brackets",
+    "ETag": "what the answer was made from; for If-None-Match, and of a feature for If-Match",
+    "Link": "the links of the document",
+    "Location": "where the new feature is",
+    "Memento-Datetime": "since when the version holds",
+}
+
+
+def headers(*names: str) -> dict[str, Part]:
+    """Headers of an answer."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def problems(*statuses: int) -> dict[str, Part]:
+    """Answers that refuse."""
+    return {str(status): {"$ref": "#/components/responses/Problem"} for status in statuses}
+
+
+def operation(
+    summary: str, name: str, tag: str, content: Content, *refused: int, status: int = 200, **more: Any
+) -> Part:
+    """An operation. refused: statuses of its problems, besides those that every operation has."""
+    responses = {str(status): {"description": "the answer", "content": content}, **problems(400, *refused, 503)}
+    return {
+        "summary": summary,
+        "operationId": name,
+        "tags": [tag],
+        "responses": dict(sorted(responses.items())),
+        **more,
+    }
+
+
+def _read(knows: Asked, got: Part, *path: str, kind: str = "") -> Part:
+    """A path that can be read. path: its own parameters. kind: of its query parameters."""
+    return {"parameters": [*named(*path), *of(knows, kind)], "get": got}
+
+
+def paths(catalog: Catalog) -> dict[str, Part]:
+    """All paths that are read."""
+    return _service() | _layers() | _features() | _records(catalog) | _rasters() | _others()
+
+
+def _service() -> dict[str, Part]:
+    page = {**told("LinkedData", "application/ld+json"), **_HTML}
+    openapi = {f"application/vnd.oai.openapi+json;version=3.{n}": {"schema": {"type": "object"}} for n in (1, 0)}
+    functions = operation("the functions that a filter may call", "getFunctions", "service", told("Functions"))
+    health = operation("whether the service works", "getHealth", "service", told("Health"))
+    health["responses"]["503"] = {"description": "the database does not answer", "content": told("Health")}
+    return {
+        "/": _read(asked.LINKED, operation("where everything is", "getLandingPage", "service", told("Landing") | page)),
+        "/conformance": _read(asked.PAGE, operation(
+            "the standards that are kept", "getConformance", "service", told("Conformance") | _HTML)),
+        "/openapi": _read(asked.OPENAPI, operation(
+            "this description; `oas30`: for clients of OpenAPI 3.0", "getOpenApi", "service", openapi | _HTML)),
+        "/health": _read(asked.ONLY_JSON, health),
+        "/functions": _read(asked.ONLY_JSON, functions),
+        "/collections": _read(asked.LINKED, operation(
+            "all layers", "getCollections", "layers", told("Collections") | page)),
+    }  # fmt: skip
+
+
+def _layers() -> dict[str, Part]:
+    page = {**told("LinkedData", "application/ld+json"), **_HTML}
+    described = told("JsonSchema", "application/schema+json") | _HTML
+    described_tiles = {"application/json": {"schema": {"anyOf": [schema("Tileset"), schema("TileJson")]}}}
+    tileset = operation("a tileset", "getTileset", "tiles", described_tiles | _HTML, 404)
+    tile = operation("a vector tile", "getTile", "tiles", {MIMETYPE: _FILE}, 404)
+    tile["responses"]["204"] = {"description": "nothing is in this tile"}
+    base, place = "/collections/{collectionId}", ("TiledLayer", "tileMatrixSetId")
+    return {
+        base: _read(asked.LINKED, operation(
+            "a layer", "getCollection", "layers", told("Collection") | page, 404), "AnyLayer"),
+        f"{base}/schema": _read(asked.PAGE, operation(
+            "what its features, cells or observations have", "getSchema", "layers", described, 404), "AnyLayer"),
+        f"{base}/queryables": _read(asked.PAGE, operation(
+            "what a filter may name", "getQueryables", "layers", described, 404), "QueriedLayer"),
+        f"{base}/tiles": _read(asked.PAGE, operation(
+            "its tilesets", "getTilesets", "tiles", told("Tilesets") | _HTML, 404), "TiledLayer"),
+        f"{base}/tiles/{{tileMatrixSetId}}": _read(asked.TILESET, tileset, *place),
+        f"{base}/tiles/{{tileMatrixSetId}}/metadata": _read(
+            asked.TILESET, tileset | {"operationId": "getTilesetMetadata"}, *place),
+        f"{base}/tiles/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": _read(
+            asked.TILE, tile, *place, "tileMatrix", "tileRow", "tileCol"),
+        "/TileMatrixSets": _read(asked.PAGE, operation(
+            "the tile matrix sets", "getTileMatrixSets", "tiles", told("TileMatrixSets") | _HTML)),
+        "/TileMatrixSets/{tileMatrixSetId}": _read(asked.PAGE, operation(
+            "a tile matrix set", "getTileMatrixSet", "tiles", told("TileMatrixSet") | _HTML, 404), "tileMatrixSetId"),
+    }  # fmt: skip
+
+
+def _features() -> dict[str, Part]:
+    base, item = "/collections/{collectionId}/items", "/collections/{collectionId}/items/{featureId}"
+    links = {"application/link-format": {"schema": {"type": "string"}}}
+    unchanged = {"304": {"description": "what the client has is still so (If-None-Match)"}}
+    page = {"application/geo+json": "FeatureCollection", "application/ld+json": "LinkedData",
+            "application/fg+json": "JsonFg"}  # fmt: skip
+    every = {form.bare_type: _FILE for form in (PAGES | EXPORTS).values()} | _HTML
+    content = every | {media_type: {"schema": schema(kind)} for media_type, kind in page.items()}
+    one = told("Feature", "application/geo+json") | told("LinkedData", "application/ld+json") | _HTML
+    items = operation(
+        "features", "getFeatures", "features", content, 404,
+        description="Every property that /queryables names is a parameter too: only features with this value of it. "
+        "GeoJSON, HTML and JSON-LD come in pages; all other formats without `limit` give everything that matches.",
+    )  # fmt: skip
+    feature = operation("a feature, as it is or as one of its versions", "getFeature", "features", one, 404, 410)
+    items["responses"] |= unchanged
+    feature["responses"] |= unchanged
+    items["responses"]["200"]["headers"] = headers("Content-Crs", "ETag", "Link")
+    feature["responses"]["200"]["headers"] = headers("Content-Crs", "ETag", "Link", "Memento-Datetime")
+    versions = operation("its versions (Memento)", "getTimeMap", "features", told("TimeMap") | links, 404)
+    lineage = operation("where it comes from", "getLineage", "features", told("Lineage"), 404)
+    pages = _read(asked.ITEMS, items, "FeatureLayer", kind="items")
+    pages["parameters"] += named("Prefer.count")
+    return {
+        base: pages,
+        item: _read(asked.ITEM, feature, "FeatureLayer", "featureId"),
+        f"{item}/versions": _read(asked.TIME_MAP, versions, "FeatureLayer", "featureId"),
+        f"{item}/lineage": _read(asked.ONLY_JSON, lineage, "FeatureLayer", "featureId"),
+    }
+
+
+def _records(catalog: Catalog) -> dict[str, Part]:
+    found = {}
+    page = {**told("LinkedData", "application/ld+json"), **_HTML}
+    for layer in catalog:
+        if layer.lists is None:
+            continue
+        iso = {"application/xml": {"schema": {"type": "string"}}} if layer.lists == "releases" else {}
+        base = f"/collections/{layer.id}/items"
+        found[base] = _read(asked.RECORDS[layer.lists], operation(
+            f"records of {layer.lists}", f"get{layer.id.title()}", "records",
+            told("FeatureCollection", "application/geo+json") | page))  # fmt: skip
+        found[f"{base}/{{recordId}}"] = _read(asked.RECORD[layer.lists], operation(
+            f"the record of one of the {layer.lists}", f"get{layer.id.title()}Record", "records",
+            told("Feature", "application/geo+json") | page | iso, 404), "recordId")  # fmt: skip
+    return found
+
+
+def _rasters() -> dict[str, Part]:
+    base = "/collections/{collectionId}"
+    series = told("Coverage", _COVERAGEJSON) | _HTML
+    coverage = told("Coverage", _COVERAGEJSON) | {COG.partition("; profile")[0]: _FILE, "application/x-netcdf": _FILE}
+    places = told("FeatureCollection", "application/geo+json") | _HTML
+    one, catalogue = "/stac/collections/{collectionId}/items/{release}", told("StacCatalog")
+    return {
+        f"{base}/coverage": _read(asked.COVERAGE, operation(
+            "cells of a raster", "getCoverage", "rasters", coverage, 404, 413), "RasterLayer", kind="coverage"),
+        f"{base}/position": _read(asked.POSITION, operation(
+            "the series at a place", "getPosition", "observations", series, 404), "SeriesLayer", kind="edr"),
+        f"{base}/locations": _read(asked.LOCATIONS, operation(
+            "the stations", "getLocations", "observations", places, 404), "StationLayer", kind="edr"),
+        f"{base}/locations/{{locationId}}": _read(asked.LOCATIONS, operation(
+            "the series of a station", "getLocation", "observations", series, 404),
+            "StationLayer", "locationId", kind="edr"),
+        "/stac": _read(asked.ONLY_JSON, operation("the rasters as STAC", "getStac", "rasters", catalogue)),
+        "/stac/collections/{collectionId}": _read(asked.ONLY_JSON, operation(
+            "a raster layer with its releases", "getStacCollection", "rasters", told("StacCollection"), 404),
+            "RasterLayer"),
+        one: _read(asked.ONLY_JSON, operation(
+            "a release of a raster", "getStacItem", "rasters", told("StacItem", "application/geo+json"), 404),
+            "RasterLayer", "release"),
+        f"{one}/data": _read(asked.ONLY_JSON, operation(
+            "its file; by ranges too", "getStacData", "rasters", {COG: _FILE}, 404), "RasterLayer", "release"),
+    }  # fmt: skip
+
+
+def _others() -> dict[str, Part]:
+    body = {"content": {"application/json": {"schema": schema("Execute")}}}
+    execution = operation(
+        "ask it", "execute", "processes", told("LinkedData"), 404, requestBody=body,
+        description="The inputs are those that the process's description names; the answer is a JSON document.",
+    )  # fmt: skip
+    dismiss = operation("take it out of the queue, or stop it", "dismissJob", "jobs", told("Job"), 403, 404, 409)
+    job = _read(asked.PAGE, operation("a job", "getJob", "jobs", told("Job") | _HTML, 404), "jobId")
+    return {
+        "/processes": _read(asked.PROCESSES, operation(
+            "the questions that can be asked", "getProcesses", "processes", told("Processes") | _HTML)),
+        "/processes/{processId}": _read(asked.PAGE, operation(
+            "what a process wants to know", "getProcess", "processes", told("Process") | _HTML, 404), "processId"),
+        "/processes/{processId}/execution": {
+            "parameters": [*named("processId"), *of(asked.ONLY_JSON)], "post": execution,
+        },
+        "/jobs": _read(asked.JOBS, operation("the jobs of the workers", "getJobs", "jobs", told("Jobs") | _HTML),
+                       kind="jobs"),
+        "/jobs/{jobId}": job | {"delete": dismiss},
+    }  # fmt: skip

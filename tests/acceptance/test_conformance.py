@@ -1,0 +1,263 @@
+"""Every conformance class that is claimed is kept: a request proves it. A class without a proof fails.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import asinh, pi, radians, tan
+from typing import Any
+
+import mapbox_vector_tile
+import pytest
+from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+
+from shikong.server import conformance
+
+OGC = "http://www.opengis.net/spec"
+ITEMS = "/collections/parcels/items"
+EPSG = "http://www.opengis.net/def/crs/EPSG/0/{}"
+
+Probe = Callable[[Any], bool]
+
+#: Classes that QGIS looks for before it lets the server filter.
+QGIS = {
+    f"{OGC}/ogcapi-features-3/1.0/conf/{name}" for name in ("filter", "features-filter")
+} | {
+    f"{OGC}/cql2/1.0/conf/{name}"
+    for name in ("cql2-text", "basic-cql2", "basic-spatial-functions", "basic-spatial-operators",
+                 "advanced-comparison-operators", "case-insensitive-comparison")
+}  # fmt: skip
+
+
+def _selects(some: str, none: str, path: str = ITEMS, **more: str) -> Probe:
+    """A filter that selects features, and one that selects none: a class that is not kept refuses both."""
+
+    def probe(client: Any) -> bool:
+        found, not_found = (client.get(path, f="json", limit=1, filter=text, **more) for text in (some, none))
+        return (
+            (found.status, not_found.status) == (200, 200) and found.json["features"] and not not_found.json["features"]
+        )
+
+    return probe
+
+
+def _json(path: str, *members: str, **params: Any) -> Probe:
+    """A document of JSON with these members."""
+
+    def probe(client: Any) -> bool:
+        answer = client.get(path, f="json", **params)
+        return answer.status == 200 and "json" in answer.headers["content-type"] and set(members) <= set(answer.json)
+
+    return probe
+
+
+def _pages(*paths: str) -> Probe:
+    return lambda client: all(client.get(path, f="html").text.startswith("<!doctype html>") for path in paths)
+
+
+def _openapi(form: str, validator: Any) -> Probe:
+    def probe(client: Any) -> bool:
+        validator(client.get("/openapi", f=form).json).validate()  # raises
+        return True
+
+    return probe
+
+
+def _first(client: Any) -> Any:
+    return client.get(ITEMS, f="json", limit=1).json["features"][0]
+
+
+def _features_core(client: Any) -> bool:
+    page = client.get(ITEMS, f="json", limit=2).json
+    following = client.link(next(link["href"] for link in page["links"] if link["rel"] == "next")).json
+    west, south, east, north = client.get("/collections/parcels", f="json").json["extent"]["spatial"]["bbox"][0]
+    outside = client.get(ITEMS, f="json", bbox=f"{west - 2},{south},{west - 1},{north}").json
+    one = client.get(f"{ITEMS}/{page['features'][0]['id']}", f="json").json
+    return (
+        page["numberReturned"] == 2 and following["features"][0]["id"] not in {each["id"] for each in page["features"]}
+        and outside["features"] == [] and one["id"] == page["features"][0]["id"] and east > west
+        and client.get(ITEMS, nosuch=1).status == 400
+    )  # fmt: skip
+
+
+def _crs(client: Any) -> bool:
+    here, there = (client.get(ITEMS, f="json", limit=1, crs=uri) for uri in (EPSG.format(4490), EPSG.format(4548)))
+    latitude = here.json["features"][0]["geometry"]["coordinates"][0][0][0][0]
+    northing = there.json["features"][0]["geometry"]["coordinates"][0][0][0][0]
+    told = client.get("/collections/parcels", f="json").json
+    return (
+        there.headers["content-crs"] == f"<{EPSG.format(4548)}>" and 35 < latitude < 38 and northing > 3_000_000
+        and EPSG.format(4548) in told["crs"] and told["storageCrs"] == EPSG.format(4490)
+    )  # fmt: skip
+
+
+def _by_queryable(client: Any) -> bool:
+    code = _first(client)["properties"]["dlbm"]
+    found = client.get(ITEMS, f="json", dlbm=code).json["features"]
+    return bool(found) and {each["properties"]["dlbm"] for each in found} == {code}
+
+
+def _roles(client: Any) -> bool:
+    schema = client.get("/collections/parcels/schema", f="json").json["properties"]
+    roles = {each.get("x-ogc-role") for each in schema.values()}
+    return {"id", "primary-geometry"} <= roles
+
+
+def _profile(client: Any) -> bool:
+    """A known profile is applied and told, one that is not known is passed over."""
+    plain, told, other = (
+        client.get(ITEMS, f="json", limit=1, **given).json
+        for given in ({}, {"profile": "val-as-title"}, {"profile": "nosuch"})
+    )
+    named = [link["href"] for link in told["links"] if link["rel"] == "profile"]
+    classes = [page["features"][0]["properties"]["dlbm"] for page in (plain, told, other)]
+    return len(named) == 1 and named[0].endswith("val-as-title") and classes[0] == classes[2] != classes[1]
+
+
+def _tile(client: Any) -> bool:
+    """The tile of zoom 8 in which the middle of the districts lies, by the standard's formula."""
+    west, south, east, north = client.get("/collections/districts", f="json").json["extent"]["spatial"]["bbox"][0]
+    column = int(((west + east) / 2 + 180) / 360 * 256)
+    row = int((1 - asinh(tan(radians((south + north) / 2))) / pi) / 2 * 256)
+    answer = client.get(f"/collections/districts/tiles/WebMercatorQuad/8/{row}/{column}")
+    layers = mapbox_vector_tile.decode(answer.content)
+    return answer.headers["content-type"] == "application/vnd.mapbox-vector-tile" and layers["districts"]["features"]
+
+
+def _coverage(**params: Any) -> Probe:
+    def probe(client: Any) -> bool:
+        whole = client.get("/collections/elevation/coverage", f="json").json["ranges"]["elevation"]["shape"]
+        part = client.get("/collections/elevation/coverage", f="json", **params).json["ranges"]["elevation"]["shape"]
+        return part[0] < whole[0] and part[1] < whole[1]
+
+    return probe
+
+
+def _coverage_of_a_time(client: Any) -> bool:
+    path = "/collections/precipitation/coverage"
+    times = client.get(path, f="json").json["domain"]["axes"]["t"]["values"]
+    part = client.get(path, f="json", datetime=f"{times[2]}/{times[5]}").json["domain"]["axes"]["t"]["values"]
+    return part == times[2:6]
+
+
+def _coverage_fields(client: Any) -> bool:
+    answer = client.get("/collections/precipitation/coverage", f="json", properties="precipitation")
+    return set(answer.json["ranges"]) == {"precipitation"} and (
+        client.get("/collections/precipitation/coverage", f="json", properties="nosuch").status == 400
+    )
+
+
+def _edr(client: Any) -> bool:
+    stations = client.get("/collections/hydro_observations/locations", f="json").json["features"]
+    one = client.get(f"/collections/hydro_observations/locations/{stations[0]['id']}", f="json")
+    x, y = stations[0]["geometry"]["coordinates"]
+    near = client.get("/collections/hydro_observations/position", f="json", coords=f"POINT({x} {y})")
+    told = client.get("/collections/hydro_observations", f="json").json
+    return one.json["type"] == near.json["type"] == "Coverage" and {"position", "locations"} <= set(
+        told["data_queries"]
+    )
+
+
+def _execution(client: Any) -> bool:
+    answer = client.post("/processes/what-is-here/execution", {"inputs": {"lon": 115.98, "lat": 36.45}})
+    return answer.status == 200 and answer.json["point"] == [115.98, 36.45]
+
+
+def _records(client: Any) -> bool:
+    found = client.get("/collections/layers/items", f="json", q="parcels").json
+    return found["numberMatched"] == 1 and client.get("/collections/layers/items/parcels").json["id"] == "parcels"
+
+
+_SHAPE = "S_{}(geometry, POLYGON((115 35, 117 35, 117 38, 115 38, 115 35)))"
+_AWAY = "S_{}(geometry, POLYGON((10 35, 11 35, 11 38, 10 38, 10 35)))"
+_V30, _V31 = _openapi("oas30", OpenAPIV30SpecValidator), _openapi("json", OpenAPIV31SpecValidator)
+
+#: Standard and part: class: its proof.
+PROBES: dict[str, dict[str, Probe]] = {
+    "ogcapi-common-1/1.0": {
+        "core": _json("/", "links", "title"), "landing-page": _json("/", "links"), "oas30": _V30,
+        "json": _json("/conformance", "conformsTo"), "html": _pages("/", "/conformance", "/collections"),
+    },
+    "ogcapi-common-2/1.0": {"collections": _json("/collections", "collections", "links")},
+    "ogcapi-features-1/1.0": {
+        "core": _features_core, "oas30": _V30, "html": _pages(ITEMS, "/collections/parcels"),
+        "geojson": lambda client: client.get(ITEMS, f="json", limit=1).headers["content-type"] == "application/geo+json",
+    },
+    "ogcapi-features-1/1.1": {"oas31": _V31},
+    "ogcapi-features-2/1.0": {"crs": _crs},
+    "ogcapi-features-3/1.0": {
+        "queryables": _json("/collections/parcels/queryables", "properties", "$id"),
+        "queryables-query-parameters": _by_queryable,
+        "filter": _selects("tbmj > 0", "tbmj < 0"), "features-filter": _selects("tbmj > 0", "tbmj < 0"),
+    },
+    "ogcapi-features-5/1.0": {
+        "schemas": _json("/collections/parcels/schema", "properties", "$id"),
+        "queryables": _json("/collections/parcels/queryables", "properties"), "core-roles-features": _roles,
+        "profile-parameter": _profile,
+    },
+    "cql2/1.0": {
+        "cql2-text": _selects("tbmj > 0", "tbmj < 0", filter_lang="cql2-text"),
+        "cql2-json": _selects('{"op":">","args":[{"property":"tbmj"},0]}', '{"op":"<","args":[{"property":"tbmj"},0]}',
+                              filter_lang="cql2-json"),
+        "basic-cql2": _selects("tbmj > 0 AND NOT (dlbm IS NULL)", "tbmj > 0 AND dlbm IS NULL"),
+        "advanced-comparison-operators": _selects("dlbm LIKE '1%' OR dlbm LIKE '0%'", "tbmj BETWEEN -2 AND -1 AND dlbm IN ('x')"),
+        "case-insensitive-comparison": _selects("CASEI(origin) = CASEI('GENERATED')", "CASEI(origin) = CASEI('X')"),
+        "accent-insensitive-comparison": _selects("ACCENTI(origin) = ACCENTI('générated')", "ACCENTI(origin) = ACCENTI('x')"),
+        "basic-spatial-functions": _selects("S_INTERSECTS(geometry, POINT(116.0619 36.4321)) OR S_INTERSECTS(geometry, BBOX(115,35,117,38))",
+                                            "S_INTERSECTS(geometry, POINT(10 36))"),
+        "basic-spatial-operators": _selects(_SHAPE.format("INTERSECTS"), _AWAY.format("INTERSECTS")),
+        "basic-spatial-functions-plus": _selects(_SHAPE.format("INTERSECTS"), _AWAY.format("INTERSECTS")),
+        "spatial-functions": _selects(_SHAPE.format("WITHIN"), _SHAPE.format("DISJOINT")),
+        "temporal-functions": _selects("T_AFTER(valid_from, DATE('1990-01-01'))", "T_BEFORE(valid_from, DATE('1990-01-01'))"),
+        "array-functions": _selects("A_CONTAINS(('a', 'b'), ('a'))", "A_CONTAINS(('a', 'b'), ('c'))"),
+        "property-property": _selects("tbmj = tbmj", "tbmj <> tbmj"),
+        "functions": _selects("area(geometry) > 0", "area(geometry) < 0"),
+        "arithmetic": _selects("tbmj * 2 > tbmj", "tbmj + 1 < tbmj"),
+    },
+    "ogcapi-records-1/1.0": {
+        "core": _records, "json": _json("/collections/releases/items", "features", "numberMatched"),
+        "html": _pages("/collections/layers/items", "/collections/layers/items/parcels"),
+    },
+    "ogcapi-tiles-1/1.0": {
+        "core": _tile, "mvt": _tile, "geodata-tilesets": _tile, "oas30": _V30,
+        "tileset": _json("/collections/parcels/tiles/WebMercatorQuad", "crs", "tileMatrixSetURI", "dataType"),
+        "tilesets-list": _json("/collections/parcels/tiles", "tilesets"),
+    },
+    "ogcapi-coverages-1/1.0": {
+        "core": _coverage(bbox="115.9,36.4,116,36.5"), "oas30": _V30,
+        "geodata-coverage": _json("/collections/elevation/coverage", "domain", "ranges", bbox="115.9,36.4,116,36.5"),
+        "coverage-subset": _coverage(subset="Long(115.9:116),Lat(36.4:36.5)"),
+        "coverage-rangesubset": _coverage_fields, "coverage-bbox": _coverage(bbox="115.9,36.4,116,36.5"),
+        "coverage-datetime": _coverage_of_a_time,
+    },
+    "ogcapi-edr-1/1.0": {"core": _edr},
+    "ogcapi-processes-1/1.0": {
+        "core": _execution, "ogc-process-description": _json("/processes/what-is-here", "inputs", "outputs", "version"),
+        "json": _json("/processes", "processes", "links"), "html": _pages("/processes", "/processes/what-is-here"),
+        "oas30": _V30, "job-list": _json("/jobs", "jobs", "links"),
+    },
+}  # fmt: skip
+
+PROOFS = {f"{OGC}/{part}/conf/{name}": probe for part, probes in PROBES.items() for name, probe in probes.items()}
+
+
+def test_nothing_is_claimed_without_a_proof_nor_proved_without_a_claim(client: Any) -> None:
+    claimed = client.get("/conformance", f="json").json["conformsTo"]
+    assert sorted(PROOFS) == claimed
+    assert set(claimed) >= QGIS
+
+
+@pytest.mark.parametrize("name", sorted(PROOFS), ids=lambda name: name.removeprefix(f"{OGC}/"))
+def test_a_claimed_class_is_kept(client: Any, name: str) -> None:
+    assert PROOFS[name](client)
+
+
+def test_classes_of_editing_are_claimed_where_features_can_be_edited() -> None:
+    """What they promise is proved by the tests of editing (tests/integration/test_editing.py)."""
+    more = set(conformance.classes("open")) - set(conformance.classes("off"))
+    assert more == {
+        f"{OGC}/ogcapi-features-4/1.0/conf/{name}"
+        for name in ("create-replace-delete", "update", "features", "optimistic-locking-etags")
+    }
