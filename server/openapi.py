@@ -42,7 +42,7 @@ def get_openapi(context: Context, request: Request) -> Response:
 def described(catalog: Catalog, url: str, editing: Editing) -> tuple[bytes, bytes]:
     """The document in both versions, the newer first. url: the service's address. editing: who may edit."""
     whole = document.document(catalog, url, editing)
-    return orjson.dumps(whole), orjson.dumps(document.in_version_3_0(whole))
+    return orjson.dumps(whole), orjson.dumps(document.in_version_3_0(catalog, whole))
 
 
 def with_both_versions(url: str, landing: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from shikong.layers.catalog import Catalog
+from shikong.providers.options import field_schemas
 from shikong.server.contract import editing, parameters, reading, schemas
 from shikong.server.contract.schemas import Part, schema
 from shikong.server.settings import Editing
@@ -62,6 +63,9 @@ _RESPONSES: dict[str, Part] = {
                     "text/html": {"schema": {"type": "string"}}},
     },
     "Headers": {"description": "the headers of GET"},
+    "Features": {
+        "description": "features", "content": {"application/geo+json": {"schema": schema("FeatureCollection")}},
+    },
 }  # fmt: skip
 
 
@@ -91,10 +95,29 @@ def _head(got: Part) -> Part:
     return {"summary": "the headers of GET", "operationId": name, **kept, "responses": responses}
 
 
-def in_version_3_0(whole: dict[str, Any]) -> dict[str, Any]:
-    """The document as OpenAPI 3.0, whose schemas have one type, and null as a keyword."""
+def in_version_3_0(catalog: Catalog, whole: dict[str, Any]) -> dict[str, Any]:
+    """The document as OpenAPI 3.0, whose schemas have one type, and null as a keyword.
+
+    Clients that know no later version look under each layer's own address what can be asked of it: GDAL filters on the
+    server by the properties that it finds there.
+    """
     older: dict[str, Any] = _older(whole)
-    return older | {"openapi": "3.0.3"}
+    return older | {"openapi": "3.0.3", "paths": older["paths"] | _by_layer(catalog, older["paths"])}
+
+
+def _by_layer(catalog: Catalog, paths: dict[str, Part]) -> dict[str, Part]:
+    got: Part = paths["/collections/{collectionId}/items"]["get"]
+    shared = [each for each in got["parameters"] if "$ref" in each]
+    responses = {
+        "200": {"$ref": "#/components/responses/Features"}, "default": {"$ref": "#/components/responses/Problem"},
+    }  # fmt: skip
+    found = {}
+    for layer in catalog:
+        if layer.kind == "features":
+            fields = [{"name": name, "in": "query", "schema": schemas.TEXT} for name in field_schemas(layer)]
+            operation = {"operationId": f"getFeaturesOf.{layer.id}", "tags": got["tags"], "responses": responses}
+            found[f"/collections/{layer.id}/items"] = {"get": operation | {"parameters": [*shared, *fields]}}
+    return found
 
 
 def _older(node: Any) -> Any:

@@ -67,7 +67,7 @@ def test_the_document_validates_also_where_features_are_edited() -> None:
     for setting in ("off", "open", "unlocked"):
         whole = _plain(document.document(catalog.default(), URL, setting))
         OpenAPIV31SpecValidator(whole).validate()
-        OpenAPIV30SpecValidator(_plain(document.in_version_3_0(whole))).validate()
+        OpenAPIV30SpecValidator(_plain(document.in_version_3_0(catalog.default(), whole))).validate()
 
 
 def test_every_route_is_described_and_nothing_else() -> None:
@@ -94,6 +94,19 @@ def test_a_layer_adds_a_few_dozen_bytes() -> None:
     small, grown = (len(orjson.dumps(document.document(each, URL, "open"))) for each in (default, large))
     assert small < 80_000
     assert (grown - small) / 2000 <= 36
+
+
+def test_the_older_document_names_each_layer_for_clients_that_look_there() -> None:
+    """GDAL looks for `filter-lang` and the properties under the layer's own address."""
+    whole = document.document(catalog.default(), URL, "open")
+    older = document.in_version_3_0(catalog.default(), whole)
+    assert len(orjson.dumps(older)) < 2 * len(orjson.dumps(whole))
+    added = set(older["paths"]) - set(whole["paths"])
+    features = older["components"]["schemas"]["FeatureLayer"]["enum"]
+    assert added == {f"/collections/{layer}/items" for layer in features}
+    told = older["paths"]["/collections/parcels/items"]["get"]["parameters"]
+    assert {"$ref": "#/components/parameters/filter-lang"} in told
+    assert {"dlbm", "tbmj"} <= {each.get("name") for each in told}
 
 
 def test_shared_parameters_tell_clients_the_bounds(client: Any) -> None:
