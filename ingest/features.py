@@ -10,19 +10,19 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from shikong.ingest import convert as conversion
 from shikong.ingest import crs as crs_rules
-from shikong.ingest import workers
 from shikong.ingest.convert import Mapping
 from shikong.ingest.errors import IngestError, QualityStop
 from shikong.ingest.prepare import Preparation, Prepared, prepare
@@ -33,6 +33,7 @@ from shikong.ingest.quality.findings import Account, Finding
 from shikong.ingest.quality.refused import RefusedRows
 from shikong.ingest.readers.base import Batch, FeatureSource
 from shikong.ingest.report import Report
+from shikong.ingest.workers import Workers, workers
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import bulk, copying, publish, quarantine, releases, tables
@@ -72,8 +73,9 @@ class _Load:
     """One load under way.
 
     snapshot_of: for a layer with valid time, when the rows hold, where they do not say it themselves. folder: for what
-    is prepared, until it is published. repeated: numbers in the source of rows whose key has come before. gone: of all
-    rows that were refused after their edges had been taken. ending: of rows that hold now, and will end.
+    is prepared, until it is published. beside: does one thing while the load goes on. digest: the file's. repeated:
+    numbers in the source of rows whose key has come before. gone: of all rows that were refused after their edges had
+    been taken. ending: of rows that hold now, and will end.
     """
 
     conn: Connection[Any]
@@ -87,6 +89,8 @@ class _Load:
     refused: RefusedRows
     folder: Path
     edges: EdgeAccount | None
+    beside: ThreadPoolExecutor
+    digest: Future[str | None]
     rows: OrderedRows = field(default_factory=OrderedRows)
     repeated: list[int] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)
@@ -120,62 +124,63 @@ def load(
         refused = stack.enter_context(RefusedRows())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shikong-load-")))
         edges = EdgeAccount() if topology.wants_edges(layer, options.mode) else None
-        job = _Load(conn, catalog, layer, source, mapping, options, snapshot_of, Account(), refused, folder, edges)
+        beside = stack.enter_context(ThreadPoolExecutor(1))
+        job = _Load(
+            conn, catalog, layer, source, mapping, options, snapshot_of, Account(), refused, folder, edges, beside,
+            beside.submit(file_digest, path),
+        )  # fmt: skip
         recognised = _prepare(job, path.name, progress)
         if options.kind != "edit":  # whose tables are there, for it begins with what they hold
             tables.ensure(conn, layer)
         with conn.transaction():
             report = _publish(job, path, recognised, database)
-    if options.kind != "edit":  # which changes too little to be told to the planner
-        conn.execute(sql.SQL("ANALYZE {}").format(tables.table(layer)))
     return report
 
 
 def _prepare(job: _Load, name: str, progress: Progress) -> crs_rules.Recognised:
     """Prepare all of the source's rows, some batches side by side; the CRS is recognised on the first batch."""
     layer, source, options, account = job.layer, job.source, job.options, job.account
-    batches = source.batches()
-    first = next(batches, None)
-    if first is None:
-        raise IngestError("the source has no rows")
-    recognised = crs_rules.recognise(
-        source.crs, options.crs, first.geometry, geographic_by_name=source.geographic_by_name,
-        city=job.catalog.city, datum=options.datum, swap_axes=options.swap_axes,
-    )  # fmt: skip
-    how = Preparation(
-        name, job.catalog, layer, job.mapping, recognised, options.origin, job.snapshot_of, job.edges is not None,
-        job.folder,
-    )  # fmt: skip
+    large = source.total is not None and source.total >= _LEAST_FOR_PROCESSES
     told_keys = keys.Keys()
-    for done in _ahead(partial(prepare, how), source.total, first, batches):
-        account.read += done.read
-        account.refused += len(done.refused)
-        account.keyless += done.keyless
-        account.add(done.findings)
-        job.refused.add(done.refused)
-        job.rows.add(done.rows)
-        told_keys.add(done.keys)
-        if job.edges is not None and done.edges is not None:
-            job.edges.add(done.edges)
-            job.ending += done.ending
-        progress(account.read, source.total)
+    with workers(_WORKERS, processes=large) as helpers:
+        batches = source.batches()
+        first = next(batches, None)
+        if first is None:
+            raise IngestError("the source has no rows")
+        recognised = crs_rules.recognise(
+            source.crs, options.crs, first.geometry, geographic_by_name=source.geographic_by_name,
+            city=job.catalog.city, datum=options.datum, swap_axes=options.swap_axes,
+        )  # fmt: skip
+        how = Preparation(
+            name, job.catalog, layer, job.mapping, recognised, options.origin, job.snapshot_of, job.edges is not None,
+            job.folder,
+        )  # fmt: skip
+        for done in _ahead(helpers, partial(prepare, how), chain([first], batches)):
+            account.read += done.read
+            account.refused += len(done.refused)
+            account.keyless += done.keyless
+            account.add(done.findings)
+            job.refused.add(done.refused)
+            job.rows.add(done.rows)
+            told_keys.add(done.keys)
+            if job.edges is not None and done.edges is not None:
+                job.edges.add(done.edges)
+                job.ending += done.ending
+            progress(account.read, source.total)
     job.repeated = told_keys.repeated()
     job.rows.leave_out(job.repeated)
     return recognised
 
 
-def _ahead(
-    work: Callable[[Batch], Prepared], total: int | None, first: Batch, batches: Iterator[Batch]
-) -> Iterator[Prepared]:
-    """Work on batches side by side, and give them in their order. total: how many rows there will be, if known."""
-    with workers.pool(_WORKERS, processes=total is not None and total >= _LEAST_FOR_PROCESSES) as pool:
-        waiting: deque[Future[Prepared]] = deque([pool.submit(work, first)])
-        for batch in batches:
-            waiting.append(pool.submit(work, batch))
-            if len(waiting) > _WORKERS:
-                yield waiting.popleft().result()
-        while waiting:
+def _ahead(helpers: Workers, work: Callable[[Batch], Prepared], batches: Iterator[Batch]) -> Iterator[Prepared]:
+    """Let batches be worked on side by side, and give them in their order."""
+    waiting: deque[Future[Prepared]] = deque()
+    for batch in batches:
+        waiting.append(helpers.give(work, batch))
+        if len(waiting) > _WORKERS:
             yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database: Database | None) -> Report:
@@ -185,19 +190,23 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
         conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem ="
                      " '256MB'; SET LOCAL idle_in_transaction_session_timeout = 0")  # fmt: skip
     origin = Source(
-        path.name, file_digest(path), recognised.name, recognised.note, options.origin, options.kind, job.snapshot_of
+        path.name, job.digest.result(), recognised.name, recognised.note, options.origin, options.kind, job.snapshot_of
     )
     release = releases.next_release(conn, layer, origin, Counts(account.read, 0, 0))
     first, ended = tables.next_row(conn, layer), 0
     if options.ending:
         ended = publish.end_features(conn, layer, release, options.ending, options.valid_from)
     aside = database is not None and len(job.rows) >= bulk.LEAST_ROWS and bulk.is_first(conn, layer)
+    blocks: bulk.Blocks = []
+    near = None if job.edges is None else job.beside.submit(job.edges.near_loose)
     if database is not None and aside:
-        bulk.fill(database, conn, layer, release, job.rows)
+        with bulk.filled(database, conn, layer, release, job.rows) as measured:
+            _check_whole(job, release, near)
+        blocks = measured.result()
     else:
         with publish.staging(conn, layer) as staged:
             copying.copy_rows(conn, staged, (job.rows.read(part) for part, _ in job.rows.stretches()))
-    _check_whole(job, release)
+        _check_whole(job, release, near)
     report = Report(
         layer.id, path.name, job.source.format, recognised.name, recognised.how, Counts(account.read, 0, 0),
         release, list(_notes(job, recognised)), account.findings, account.counts, account.unchecked,
@@ -207,9 +216,10 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     quarantine.add_findings(conn, release, map(_finding_row, account.findings))
     quarantine.add_results(conn, layer, release, account.counts, account.unchecked)
     if aside:
-        done = bulk.adopt(conn, layer)
+        done = bulk.adopt(conn, layer, blocks)
     else:
         done = publish.publish_features(conn, layer, release, options.mode, job.snapshot_of, ended=ended)
+        publish.tell_planner(conn, layer, done)
     report.counts = replace(done, read=account.read, quarantined=account.refused)
     before = releases.before(conn, layer, release) if options.mode == "update" else None
     extent = (
@@ -221,8 +231,11 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     return report
 
 
-def _check_whole(job: _Load, release: int) -> None:
-    """Check the rules over all staged rows; rows that break one are moved to quarantine before the next is checked."""
+def _check_whole(job: _Load, release: int, near: Future[Neighbourhood] | None) -> None:
+    """Check the rules over all staged rows; rows that break one are moved to quarantine before the next is checked.
+
+    near: the rows near loose edges, where edges tell which rows may overlap others.
+    """
     conn, layer, mode, account = job.conn, job.layer, job.options.mode, job.account
     if job.repeated:
         account.add(keys.findings(layer, job.rows.find(job.repeated)))
@@ -230,7 +243,7 @@ def _check_whole(job: _Load, release: int) -> None:
         job.gone += job.repeated
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: staged_rules.check(conn, job.catalog, layer, mode),
-        lambda: topology.check(conn, job.catalog, layer, mode, account.unchecked, _near(job)),
+        lambda: topology.check(conn, job.catalog, layer, mode, account.unchecked, _near(job, near)),
     )
     for check in checks:
         found = list(check())
@@ -241,9 +254,13 @@ def _check_whole(job: _Load, release: int) -> None:
             job.gone += rows
 
 
-def _near(job: _Load) -> Neighbourhood | None:
+def _near(job: _Load, near: Future[Neighbourhood] | None) -> Neighbourhood | None:
     """The rows that may overlap others, where their edges tell it."""
-    return None if job.edges is None else job.edges.near_loose([*job.gone, *job.ending])
+    if near is None:
+        return None
+    found = near.result()
+    found.widen(found.boxes_of([*job.gone, *job.ending]))  # whose edges no longer count
+    return found
 
 
 def _refused_rows(job: _Load) -> Iterator[quarantine.RefusedRow]:

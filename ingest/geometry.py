@@ -77,8 +77,9 @@ def check(layer: Layer, shapes: Geometries, first_row: int) -> tuple[Geometries,
     bounds = shapely.bounds(shapes)
     with np.errstate(invalid="ignore"):
         outside = ~((bounds[:, 0] >= -180) & (bounds[:, 2] <= 180) & (bounds[:, 1] >= -90) & (bounds[:, 3] <= 90))
-    coordinates, owner = shapely.get_coordinates(shapes, return_index=True)
-    outside[owner[~np.isfinite(coordinates).all(axis=1)]] = True  # bounds pass over a NaN, and a repair would drop it
+    if not np.isfinite(shapely.get_coordinates(shapes)).all():  # bounds pass over a NaN, and a repair would drop it
+        coordinates, owner = shapely.get_coordinates(shapes, return_index=True)
+        outside[owner[~np.isfinite(coordinates).all(axis=1)]] = True
     find(outside, "outside_the_earth", lambda row: bounds[row].tolist())
     rule = next((rule for rule in layer.quality if isinstance(rule, ValidGeometry)), None)
     invalid = ~shapely.is_valid(shapes) & keep

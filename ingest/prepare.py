@@ -19,6 +19,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
@@ -42,6 +43,10 @@ _TYPES = {
     "string": pa.large_string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(),
     "date": pa.date32(), "datetime": pa.timestamp("us", tz="UTC"),
 }  # fmt: skip
+
+
+#: Bytes before the content of a shape, in WKB (byte order, kind) and in EWKB (these and the SRID).
+_WKB_HEAD, _EWKB_HEAD = 5, 9
 
 
 @dataclass(frozen=True)
@@ -109,11 +114,11 @@ def prepare(how: Preparation, batch: Batch) -> Prepared:
     numbers = kept + batch.first_row
     good = shapes[kept]
     values = {name: column[kept] for name, column in values.items()}
-    values["geom"] = shapely.to_wkb(shapely.set_srid(good, tables.SRID), include_srid=True)
-    keyless = _give_keys(layer, values)
+    wkb = _ewkb(good)
+    keyless = _give_keys(layer, values, wkb)
     whole = rings if len(kept) == number else None  # then the good shapes are all shapes
     edges, ending = _edges(layer, values, good, numbers, whole) if how.edges else (None, [])
-    rows, name = _arrow(layer, values, numbers), f"{batch.first_row:012}"
+    rows, name = _arrow(layer, values, wkb, numbers), f"{batch.first_row:012}"
     return Prepared(
         read=number,
         rows=ordered.keep(rows, _places(how.catalog, good), how.folder / f"{name}.arrow"),
@@ -126,13 +131,23 @@ def prepare(how: Preparation, batch: Batch) -> Prepared:
     )
 
 
-def _give_keys(layer: Layer, values: dict[str, Any]) -> int:
+def _ewkb(shapes: Geometries) -> pa.Array:
+    """Shapes of one kind as they are stored. A shape with an SRID is a copy, so only the first is made to tell it."""
+    if not len(shapes):
+        return pa.array([], pa.large_binary())
+    head = shapely.to_wkb(shapely.set_srid(shapes[0], tables.SRID), include_srid=True)[:_EWKB_HEAD]
+    plain = pa.array(shapely.to_wkb(shapes), pa.large_binary())
+    content = pc.binary_slice(plain, _WKB_HEAD, plain.nbytes)  # Arrow's slices need an end
+    return pc.binary_join_element_wise(pa.scalar(head, pa.large_binary()), content, pa.scalar(b"", pa.large_binary()))
+
+
+def _give_keys(layer: Layer, values: dict[str, Any], wkb: pa.Array) -> int:
     """A row without a key gets one from its content, so that the same row delivered again has the same key."""
     names = [name for name, decl in layer.fields.items() if not decl.key and not decl.derived]
     without = np.flatnonzero(pd.isna(values[layer.key_field])).tolist()
     for index in without:
         text = json.dumps([str(values[name][index]) for name in names], ensure_ascii=False)
-        values[layer.key_field][index] = hashlib.sha256(text.encode() + values["geom"][index]).hexdigest()[:16]
+        values[layer.key_field][index] = hashlib.sha256(text.encode() + wkb[index].as_py()).hexdigest()[:16]
     return len(without)
 
 
@@ -154,14 +169,15 @@ def _places(catalog: Catalog, shapes: Geometries) -> NDArray[np.uint32]:
     return np.asarray(gpd.GeoSeries(shapes).hilbert_distance(total_bounds=catalog.city.bbox), dtype=np.uint32)
 
 
-def _arrow(layer: Layer, values: dict[str, Any], numbers: NDArray[np.int64]) -> pa.RecordBatch:
+def _arrow(layer: Layer, values: dict[str, Any], wkb: pa.Array, numbers: NDArray[np.int64]) -> pa.RecordBatch:
     """Rows in the columns of staging; what the database keeps as uuid and geometry is bytes."""
     types = {name: _TYPES[decl.type] for name, decl in layer.fields.items()} | {"origin": pa.large_string()}
-    types |= {"valid_from": _TYPES["datetime"], "valid_to": _TYPES["datetime"], "geom": pa.large_binary()}
-    lists = {name: values[name].tolist() for name in tables.row_columns(layer)}
+    types |= {"valid_from": _TYPES["datetime"], "valid_to": _TYPES["datetime"]}
+    arrays = {name: pa.array(values[name], types[name]) for name in tables.row_columns(layer) if name != "geom"}
     columns = {
         "_source_row": pa.array(numbers, pa.int64()),
-        "_hash": pa.array(content.digests(layer, lists, lists["geom"]), pa.large_binary()),
-        **{name: pa.array(column, types[name]) for name, column in lists.items()},
+        "_hash": pa.array(content.digests(layer, values, wkb), pa.large_binary()),
+        **arrays,
+        "geom": wkb,
     }
     return pa.record_batch(columns)

@@ -7,31 +7,54 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 from shikong.ingest.errors import IngestError
 
 _SERVER = "forkserver"
 
+Part = TypeVar("Part")
+Done = TypeVar("Done")
+
+
+class Workers:
+    """Threads or processes. While processes are still starting, whoever gives them something to do does it."""
+
+    def __init__(self, executor: Executor, begun: Future[None] | None) -> None:
+        self._executor, self._begun = executor, begun
+
+    def give(self, work: Callable[[Part], Done], part: Part) -> Future[Done]:
+        """Let one of them do a part of the work."""
+        if self._begun is None or self._begun.done():
+            return self._executor.submit(work, part)
+        done: Future[Done] = Future()
+        done.set_result(work(part))
+        return done
+
 
 @contextmanager
-def pool(number: int, *, processes: bool) -> Iterator[Executor]:
-    """Workers, which are gone at the end; what they have not begun by then is not done.
+def workers(number: int, *, processes: bool) -> Iterator[Workers]:
+    """Workers, who are gone at the end; what they have not begun by then is not done.
 
     Processes end by themselves when this one dies. Raises IngestError when one of them was killed.
     """
-    made = _processes(number) if processes else ThreadPoolExecutor(number)
-    try:
-        yield made
-    except BrokenExecutor as error:
-        raise IngestError(
-            "a process that prepared rows was killed, most likely for want of memory; free some and load again"
-        ) from error
-    finally:
-        made.shutdown(cancel_futures=True)
+    with ExitStack() as stack:
+        made = _processes(number) if processes else ThreadPoolExecutor(number)
+        stack.callback(made.shutdown, cancel_futures=True)
+        begun = None
+        if isinstance(made, ProcessPoolExecutor):
+            begun = stack.enter_context(ThreadPoolExecutor(1)).submit(_start, made)
+        try:
+            yield Workers(made, begun)
+        except BrokenExecutor as error:
+            raise IngestError(
+                "a process that prepared rows was killed, most likely for want of memory; free some and load again"
+            ) from error
 
 
 def _processes(number: int) -> ProcessPoolExecutor:
@@ -39,6 +62,17 @@ def _processes(number: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context(_SERVER)
     context.set_forkserver_preload(["shikong.ingest.prepare"])
     return ProcessPoolExecutor(number, mp_context=context, initializer=_end_with_parent)
+
+
+def _start(processes: ProcessPoolExecutor) -> None:
+    """Start processes, and let them not run the main module again: they need nothing of it, and it is large."""
+    main = sys.modules["__main__"]
+    file = main.__dict__.pop("__file__", None)
+    try:
+        processes.submit(int).result()
+    finally:
+        if file is not None:
+            main.__file__ = file
 
 
 def _end_with_parent() -> None:

@@ -9,8 +9,9 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ LEAST_ROWS = 20_000
 
 _SESSIONS = 2
 
+#: First and last row number and area (EWKB in hexadecimal) of runs of neighbouring rows, as `publish.blocks_of` says.
+Blocks = list[tuple[int, int, str]]
+
 
 def is_first(conn: Connection[Any], layer: Layer) -> bool:
     """Whether the layer has no rows yet, neither such as hold nor past ones."""
@@ -45,10 +49,14 @@ def fresh(layer: Layer) -> sql.Identifier:
     return sql.Identifier("data", f"{layer.id}__fresh")
 
 
-def fill(database: Database, conn: Connection[Any], layer: Layer, release: int, rows: OrderedRows) -> None:
+@contextmanager
+def filled(
+    database: Database, conn: Connection[Any], layer: Layer, release: int, rows: OrderedRows
+) -> Iterator[Future[Blocks]]:
     """Fill and index a table aside with rows in the columns of staging, and let staging stand for it.
 
-    The caller holds the layer's lock; its transaction `conn` has not touched the layer's tables yet.
+    Inside, the rows can be checked; where they lie is found out meanwhile. The caller holds the layer's lock; its
+    transaction `conn` has not touched the layer's tables yet.
     """
     with database.loading_sessions(_SESSIONS) as sessions, ThreadPoolExecutor(_SESSIONS) as pool:
         number = _create(sessions[0], layer)
@@ -57,13 +65,17 @@ def fill(database: Database, conn: Connection[Any], layer: Layer, release: int, 
             shares[min(before * _SESSIONS // len(rows), _SESSIONS - 1)].append((stretch, number + before))
         _all(pool.submit(_copy, *work, layer, release, rows) for work in zip(sessions, shares, strict=True))
         _all(pool.submit(_index, *work) for work in zip(sessions, _indexes(layer), strict=True))
-    conn.execute(
-        sql.SQL("CREATE TEMPORARY VIEW {} AS SELECT {} FROM {}").format(
-            sql.Identifier(f"staged_{layer.id}"),
-            sql.SQL(", ").join(map(sql.Identifier, publish.staging_columns(layer))),
-            fresh(layer),
+        _name_key(sessions[0], layer)
+        conn.execute(
+            sql.SQL("CREATE TEMPORARY VIEW {} AS SELECT {} FROM {}").format(
+                sql.Identifier(f"staged_{layer.id}"),
+                sql.SQL(", ").join(map(sql.Identifier, publish.staging_columns(layer))),
+                fresh(layer),
+            )
         )
-    )
+        told = pool.submit(sessions[0].execute, sql.SQL("ANALYZE {}").format(fresh(layer)))
+        yield pool.submit(_blocks, sessions[1], layer)
+        told.result()
 
 
 def _create(session: Connection[Any], layer: Layer) -> int:
@@ -90,18 +102,28 @@ def _copy(
 
 
 def _indexes(layer: Layer) -> tuple[list[sql.Composed], list[sql.Composed]]:
-    """What makes the table's indexes, in two parts that take about as long."""
+    """What makes the table's indexes, in two parts that take about as long and do not wait for each other."""
     aside = f"{layer.id}__fresh"
     made = tables.index_statements(layer, aside)
-    primary = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY (_row)").format(
-        fresh(layer), sql.Identifier(f"{aside}_pkey")
+    row = sql.SQL("CREATE UNIQUE INDEX {} ON {} (_row)").format(sql.Identifier(f"{aside}_pkey"), fresh(layer))
+    return [made.pop("geom"), row], list(made.values())
+
+
+def _name_key(session: Connection[Any], layer: Layer) -> None:
+    """Let the index of row numbers be the primary key. Made at once, as such, it would wait for all other indexes."""
+    key = sql.Identifier(f"{layer.id}__fresh_pkey")
+    session.execute(
+        sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY USING INDEX {}").format(fresh(layer), key, key)
     )
-    return [made.pop("geom"), primary], list(made.values())
 
 
 def _index(session: Connection[Any], statements: list[sql.Composed]) -> None:
     for statement in statements:
         session.execute(statement)
+
+
+def _blocks(session: Connection[Any], layer: Layer) -> Blocks:
+    return session.execute(publish.blocks_of(fresh(layer)), {"since": 0}).fetchall()
 
 
 def _all(work: Iterable[Future[None]]) -> None:
@@ -110,10 +132,10 @@ def _all(work: Iterable[Future[None]]) -> None:
         done.result()
 
 
-def adopt(conn: Connection[Any], layer: Layer) -> Counts:
+def adopt(conn: Connection[Any], layer: Layer, blocks: Blocks) -> Counts:
     """Let the table that was filled aside be the layer's, in the caller's transaction. What has ended goes to history.
 
-    The rows of staging that were refused are gone from it.
+    The rows of staging that were refused are gone from it. blocks: where the rows lie.
     """
     ended = 0
     if layer.versioned:
@@ -149,5 +171,11 @@ def adopt(conn: Connection[Any], layer: Layer) -> Counts:
         ).format(sql.Literal(f"data.{layer.id}"), tables.history(layer), tables.table(layer))
     ).fetchone()
     assert row is not None
-    publish.refresh_blocks(conn, layer)
+    conn.execute(
+        sql.SQL(
+            "INSERT INTO {} (first, last, area) SELECT first, last, area::geometry"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS found (first, last, area)"
+        ).format(tables.blocks(layer)),
+        [[block[part] for block in blocks] for part in range(3)],
+    )
     return Counts(read=0, stored=row[0] + ended, quarantined=0, added=row[0], current=row[0])

@@ -26,18 +26,18 @@ def content_fields(layer: Layer) -> list[str]:
     return [*(name for name, decl in layer.fields.items() if decl.derived is None), "origin"]
 
 
-def digests(layer: Layer, values: Mapping[str, Sequence[Any]], wkb: Sequence[bytes]) -> list[bytes]:
+def digests(layer: Layer, values: Mapping[str, Sequence[Any]], wkb: pa.Array) -> list[bytes]:
     """The digest of each row, 16 bytes.
 
     values: column -> value per row, at least the content fields. wkb: the geometry of each row as it is stored
-    (EWKB, EPSG:4490).
+    (EWKB, EPSG:4490; large_binary).
     """
     texts = {name for name, decl in layer.fields.items() if decl.type == "string"} | {"origin"}
     columns = [
         _labelled(name, values[name] if name in texts else [None if v is None else _text(v) for v in values[name]])
         for name in content_fields(layer)
     ]
-    joined = pc.binary_join_element_wise(*columns, pa.array(wkb, pa.large_binary()), pa.scalar(b"", pa.large_binary()))
+    joined = pc.binary_join_element_wise(*columns, wkb, pa.scalar(b"", pa.large_binary()))
     return [hashlib.md5(row, usedforsecurity=False).digest() for row in joined.to_pylist()]
 
 

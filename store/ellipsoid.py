@@ -49,19 +49,43 @@ class Rings:
 
 
 def rings_of(geometries: Any) -> Rings:
-    """The rings of an array of geometries; lines and points have none."""
-    polygons, owner = shapely.get_parts(np.asarray(geometries, dtype=object), return_index=True)
-    surfaces = (shapely.get_type_id(polygons) == 3) & ~shapely.is_empty(polygons)
-    polygons, owner = polygons[surfaces], owner[surfaces]
+    """The rings of an array of geometries, in any order; lines and points have none."""
+    shapes = np.asarray(geometries, dtype=object)
+    surfaces = np.flatnonzero(np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes))
+    coordinates = shapely.get_coordinates(shapes[surfaces])
+    points = shapely.get_num_coordinates(shapes[surfaces])
+    whole = np.repeat(_is_one_ring(coordinates, points), points)
+    simple = np.flatnonzero(whole[np.cumsum(points) - points])
+    rest = np.setdiff1d(np.arange(len(surfaces)), simple, assume_unique=True)
+    others = _rings_of_parts(shapes[surfaces[rest]])
+    return Rings(
+        np.concatenate([coordinates[whole], others.coordinates]),
+        np.concatenate([np.repeat(np.arange(len(simple)), points[simple]), len(simple) + others.ring]),
+        np.concatenate([surfaces[simple], surfaces[rest][others.shape]]),
+        np.concatenate([np.ones(len(simple), dtype=bool), others.rim]),
+    )
+
+
+def _is_one_ring(coordinates: Values, points: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which surfaces, each of so many points, are certainly one ring: none but their last point is the first again.
+
+    Most are, and taking surfaces apart copies them. A ring that passes through its first point is told as others.
+    """
+    if not len(points):
+        return np.empty(0, dtype=bool)
+    first, last = np.cumsum(points) - points, np.cumsum(points) - 1
+    again = (coordinates == np.repeat(coordinates[first], points, axis=0)).all(axis=1)
+    return np.asarray(again[last] & (np.add.reduceat(again, first, dtype=np.intp) == 2))
+
+
+def _rings_of_parts(shapes: NDArray[np.object_]) -> Rings:
+    polygons, owner = shapely.get_parts(shapes, return_index=True)
     number = shapely.get_num_interior_rings(polygons) + 1
     rim = np.zeros(number.sum(), dtype=bool)
     rim[np.cumsum(number) - number] = True
-    alone = np.repeat(number == 1, number)  # most rings, and asking for them as shapes of their own is slow
-    points = np.empty(len(rim), dtype=np.intp)
-    points[alone] = shapely.get_num_coordinates(polygons[number == 1])
-    points[~alone] = shapely.get_num_coordinates(shapely.get_rings(polygons[number > 1]))
-    ring = np.repeat(np.arange(len(rim)), points)
-    return Rings(shapely.get_coordinates(polygons), ring, np.repeat(owner, number), rim)
+    rings = shapely.get_rings(polygons)
+    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
+    return Rings(coordinates, ring, np.repeat(owner, number), rim)
 
 
 def areas(geometries: Any, rings: Rings | None = None) -> Values:

@@ -26,6 +26,9 @@ Mode = Literal["replace", "update"]
 #: Rows in a block: few enough to read whole, many enough that blocks are few.
 _BLOCK_ROWS = 128
 
+#: Where fewer than one row in so many is new, what is known of the others is left as it is.
+_FEW = 10
+
 
 def staging_table(layer: Layer) -> sql.Identifier:
     """The session's own staging table of a layer."""
@@ -79,17 +82,22 @@ def publish_features(
         gone, fresh, changed = _publish_versions(conn, layer, mode, parts, params)
     before = releases.before(conn, layer, release) if mode == "update" else None
     if before is None or before.rows is None:
-        refresh_blocks(conn, layer)
         current = _number(conn, "SELECT count(*) FROM {table}", parts, params)
     else:  # what an update costs follows what it changes, however much there is
-        refresh_blocks(conn, layer, first)
         current = before.rows + fresh - gone - swept
+    refresh_blocks(conn, layer, first if fresh * _FEW < current else 0)
     staged = _number(conn, "SELECT count(*) FROM {staged}", parts, params)
     conn.execute(sql.SQL("DROP TABLE {staged}").format(**parts))
     return Counts(
         read=0, stored=staged, quarantined=0, added=fresh - changed, changed=changed, ended=gone - changed + ended,
         unchanged=current - fresh, current=current,
     )  # fmt: skip
+
+
+def tell_planner(conn: Connection[Any], layer: Layer, done: Counts) -> None:
+    """Let the planner know what the layer holds now, unless that is much the same as before."""
+    if (done.added + done.changed + done.ended) * _FEW >= (done.current or 0):
+        conn.execute(sql.SQL("ANALYZE {}").format(tables.table(layer)))
 
 
 def end_features(conn: Connection[Any], layer: Layer, release: int, keys: Sequence[Any], at: datetime | None) -> int:
@@ -118,7 +126,13 @@ def refresh_blocks(conn: Connection[Any], layer: Layer, since: int = 0) -> None:
     """
     parts, params = _parts(layer), {"since": since - since % _BLOCK_ROWS}
     conn.execute(sql.SQL("DELETE FROM {blocks} WHERE first >= %(since)s").format(**parts), params)
-    conn.execute(sql.SQL(_BLOCKS).format(**parts), params)
+    query = sql.SQL("INSERT INTO {blocks} (first, last, area) {found}")
+    conn.execute(query.format(**parts, found=blocks_of(tables.table(layer))), params)
+
+
+def blocks_of(table: sql.Composable) -> sql.Composed:
+    """SQL for where each run of neighbouring rows of a table of what holds lies, from the parameter `since` on."""
+    return sql.SQL(_BLOCKS).format(table=table, rows=sql.Literal(_BLOCK_ROWS))
 
 
 def _publish_versions(
@@ -179,7 +193,6 @@ def _parts(layer: Layer) -> dict[str, sql.Composable]:
         "blocks": tables.blocks(layer),
         "staged": staging_table(layer),
         "name": sql.Literal(f"data.{layer.id}"),
-        "rows": sql.Literal(_BLOCK_ROWS),
         "key": key,
         "columns": _columns("", names),
         "of_current": _columns("c.", names),
@@ -308,7 +321,6 @@ _NEWER = {
 }
 
 _BLOCKS = """
-    INSERT INTO {blocks} (first, last, area)
     SELECT min(_row), max(_row), st_envelope(st_buffer(st_setsrid(st_extent(geom)::geometry, 4490), 1e-9))
     FROM {table} WHERE _row >= %(since)s GROUP BY _row / {rows}
 """

@@ -25,9 +25,11 @@ from shikong.store.ellipsoid import Rings, rings_of
 
 Boxes = NDArray[np.float64]
 
-#: An edge: a number that tells it from others whatever its direction, the direction, and its two ends (degrees).
-#: Two different edges have the same number with a chance of 1 to 2^64.
-_EDGE = np.dtype([("edge", "<u8"), ("forward", "?"), ("ends", "<f4", (4,))])
+#: An edge: a number that tells it from others, with its direction as the last bit, and its two ends (degrees).
+#: Two different edges have the same number with a chance of 1 to 2^63.
+_EDGE = np.dtype([("edge", "<u8"), ("ends", "<f4", (4,))])
+
+_DIRECTION = np.uint64(1)
 
 #: Vertices this near to each other (degrees; 0.1 mm) are one: neighbours that were computed apart differ in a digit.
 _SAME = 1e-9
@@ -82,8 +84,9 @@ class Edges:
 
     def keep(self, file: Path) -> KeptEdges:
         """Write the edges to a file."""
-        parts = (self.edges["edge"] >> _SHIFT).astype(np.intp)
-        self.edges[np.argsort(parts, kind="stable")].tofile(file)
+        parts = (self.edges["edge"] >> _SHIFT).astype(np.uint8)  # by which numpy sorts without comparing
+        whole = self.edges.view(np.dtype((np.void, _EDGE.itemsize)))  # moved at once, not field by field
+        whole[np.argsort(parts, kind="stable")].tofile(file)
         starts = np.concatenate([[0], np.cumsum(np.bincount(parts, minlength=_PARTS))])
         return KeptEdges(self.rows, self.boxes, file, starts)
 
@@ -97,8 +100,8 @@ def edges_of(shapes: Geometries, rows: NDArray[np.int64], rings: Rings | None = 
     starts, ends = vertices[:-1], vertices[1:]
     real = (ring[1:] == ring[:-1]) & (starts != ends)
     edges = np.empty(int(real.sum()), _EDGE)
-    edges["edge"] = starts[real] + ends[real]  # wraps around, and is the same in both directions
-    edges["forward"] = (starts < ends)[real]
+    numbers = starts + ends  # wraps around, and is the same in both directions
+    edges["edge"] = ((numbers & ~_DIRECTION) | (starts < ends))[real]
     edges["ends"][:, :2] = coordinates[:-1][real]
     edges["ends"][:, 2:] = coordinates[1:][real]
     return Edges(rows, shapely.bounds(shapes), edges, of.shape[ring[:-1][real]])
@@ -121,13 +124,12 @@ class EdgeAccount:
         """Take the edges of some more shapes."""
         self._kept.append(kept)
 
-    def near_loose(self, gone: Collection[int]) -> Neighbourhood:
-        """The rows near loose edges. gone: rows that have been refused since, whose edges no longer count."""
+    def near_loose(self) -> Neighbourhood:
+        """The rows near loose edges."""
         rows = np.concatenate([np.empty(0, np.int64), *(kept.rows for kept in self._kept)])
         boxes = np.concatenate([np.empty((0, 4)), *(kept.boxes for kept in self._kept)])
         near = Neighbourhood(rows, boxes)
         near.widen(np.concatenate([_boxes_of(self._loose_ends(part)) for part in range(_PARTS)]))
-        near.widen(boxes[np.isin(rows, np.fromiter(gone, np.int64))])
         return near
 
     def _loose_ends(self, part: int) -> NDArray[np.float32]:
@@ -138,11 +140,12 @@ class EdgeAccount:
 def _loose(edges: NDArray[Any]) -> NDArray[np.intp]:
     """The edges that are not used once in either direction."""
     order = np.argsort(edges["edge"])
-    numbers, forward = edges["edge"][order], edges["forward"][order]
+    directed = edges["edge"][order]
+    numbers = directed & ~_DIRECTION
     first = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]][: len(numbers)])
     count = np.diff(np.r_[first, len(numbers)])
     paired = count == 2
-    paired[paired] = forward[first[paired]] != forward[first[paired] + 1]
+    paired[paired] = directed[first[paired]] != directed[first[paired] + 1]
     return np.asarray(order[np.repeat(~paired, count)])
 
 

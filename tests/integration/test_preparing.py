@@ -97,9 +97,13 @@ def test_a_killed_process_is_told_and_nothing_is_published(empty_store: Database
 
 def test_processes_end_with_a_killed_loader() -> None:
     script = (
-        "import os, time; from shikong.ingest import workers\n"
-        "with workers.pool(2, processes=True) as pool:\n"
-        "    print(*{pool.submit(os.getpid).result() for _ in range(8)}, flush=True)\n"
+        "import os, time; from shikong.ingest.workers import workers\n"
+        "with workers(2, processes=True) as helpers:\n"
+        "    found = {os.getpid()}\n"
+        "    while len(found) < 2:\n"
+        "        found.add(int(helpers.give(os.readlink, '/proc/self').result()))\n"
+        "        time.sleep(0.05)\n"
+        "    print(*found - {os.getpid()}, flush=True)\n"
         "    time.sleep(60)\n"
     )
     loader = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
