@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,17 +118,34 @@ def _memory(running: Cluster, data: Path, first: Path, copies: int) -> None:
             frame.geometry = frame.geometry.translate(0, number * 150_000)
             frame.to_file(many, driver="GPKG", mode="a" if number else "w")
     script = (
-        "import sys, resource, pathlib; sys.path.insert(0, sys.argv[1]); import load;"
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import load;"
         "counts = load.one(sys.argv[2], pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4]));"
-        "print(f'{counts.added:,} rows,', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, 'MiB at most')"
+        "print(f'{counts.added:,} rows')"
     )
     try:
-        dsn = _empty(running)
-        subprocess.run(
-            [sys.executable, "-c", script, str(Path(__file__).parent), dsn, str(data), str(many)], check=True
+        dsn, most = _empty(running), 0.0
+        command = [sys.executable, "-c", script, str(Path(__file__).parent), dsn, str(data), str(many)]
+        loader = subprocess.Popen(command, start_new_session=True)
+        while loader.poll() is None:
+            most = max(most, _session_memory(loader.pid))
+            time.sleep(0.1)
+        if loader.returncode:
+            raise SystemExit(f"the load ended with {loader.returncode}")
+        Console().print(
+            f"{most:,.0f} MiB at most, of the loader and its helpers together (what they share counted once)"
         )
     finally:
         running.stop()
+
+
+def _session_memory(session: int) -> float:
+    """Proportional set size (MiB) of all processes of a session, as the kernel tells it now."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[3]) == session:
+                total += int((folder / "smaps_rollup").read_text().partition("Pss:")[2].split()[0])
+    return total / 1024
 
 
 def one(dsn: str, data: Path, file: Path) -> Counts:

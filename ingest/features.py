@@ -33,7 +33,7 @@ from shikong.ingest.quality.findings import Account, Finding
 from shikong.ingest.quality.refused import RefusedRows
 from shikong.ingest.readers.base import Batch, FeatureSource
 from shikong.ingest.report import Report
-from shikong.ingest.workers import Workers, workers
+from shikong.ingest.workers import Workers, return_memory, workers
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import bulk, copying, publish, quarantine, releases, tables
@@ -167,7 +167,8 @@ def _prepare(job: _Load, name: str, progress: Progress) -> crs_rules.Recognised:
                 job.edges.add(done.edges)
                 job.ending += done.ending
             progress(account.read, source.total)
-    job.repeated = told_keys.repeated()
+    return_memory()
+    job.repeated = told_keys.repeated(layer, job.rows)
     job.rows.leave_out(job.repeated)
     return recognised
 
@@ -197,15 +198,13 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     if options.ending:
         ended = publish.end_features(conn, layer, release, options.ending, options.valid_from)
     aside = database is not None and len(job.rows) >= bulk.LEAST_ROWS and bulk.is_first(conn, layer)
-    blocks: bulk.Blocks = []
     near = None if job.edges is None else job.beside.submit(job.edges.near_loose)
     if database is not None and aside:
-        with bulk.filled(database, conn, layer, release, job.rows) as measured:
+        with bulk.filled(database, conn, layer, release, job.rows) as lying:
             _check_whole(job, release, near)
-        blocks = measured.result()
     else:
         with publish.staging(conn, layer) as staged:
-            copying.copy_rows(conn, staged, (job.rows.read(part) for part, _ in job.rows.stretches()))
+            copying.copy_rows(conn, staged, (job.rows.read(part)[0] for part, _ in job.rows.stretches()))
         _check_whole(job, release, near)
     report = Report(
         layer.id, path.name, job.source.format, recognised.name, recognised.how, Counts(account.read, 0, 0),
@@ -216,7 +215,7 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     quarantine.add_findings(conn, release, map(_finding_row, account.findings))
     quarantine.add_results(conn, layer, release, account.counts, account.unchecked)
     if aside:
-        done = bulk.adopt(conn, layer, blocks)
+        done = bulk.adopt(conn, layer, lying)
     else:
         done = publish.publish_features(conn, layer, release, options.mode, job.snapshot_of, ended=ended)
         publish.tell_planner(conn, layer, done)

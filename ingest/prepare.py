@@ -32,6 +32,7 @@ from shikong.ingest.quality import keys, refused
 from shikong.ingest.quality import rows as row_rules
 from shikong.ingest.quality.edges import Edges, KeptEdges, edges_of
 from shikong.ingest.quality.findings import Finding
+from shikong.ingest.quality.keys import KeyHashes
 from shikong.ingest.readers.base import Batch, Geometries, refuse_large
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
@@ -72,14 +73,14 @@ class Preparation:
 class Prepared:
     """A batch, ready.
 
-    read: how many rows it had. rows: the good ones, in the columns of staging. keys: of the good ones (`keys.keys_of`).
+    read: how many rows it had. rows: the good ones, in the columns of staging. keys: of the good ones.
     refused: the others (`refused.lines_of`). keyless: how many good rows had no key. edges: of the shapes that hold
     from now on. ending: rows in the source that will end at a time to come.
     """
 
     read: int
     rows: KeptRows
-    keys: pa.RecordBatch
+    keys: KeyHashes
     refused: list[str]
     findings: list[Finding]
     keyless: int
@@ -121,7 +122,7 @@ def prepare(how: Preparation, batch: Batch) -> Prepared:
     rows, name = _arrow(layer, values, wkb, numbers), f"{batch.first_row:012}"
     return Prepared(
         read=number,
-        rows=ordered.keep(rows, _places(how.catalog, good), how.folder / f"{name}.arrow"),
+        rows=ordered.keep(rows, _places(how.catalog, good), shapely.bounds(good), how.folder / f"{name}.arrow"),
         keys=keys.keys_of(layer, rows),
         refused=refused.lines_of(batch, ~keep, shapes, how.mapping),
         findings=[*converted.findings, *found, *broken],

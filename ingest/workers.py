@@ -5,10 +5,12 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -17,6 +19,9 @@ from typing import TypeVar
 from shikong.ingest.errors import IngestError
 
 _SERVER = "forkserver"
+
+#: Seconds that a process is kept busy at its start: one that is idle would keep the next from being started.
+_STARTING = 0.05
 
 Part = TypeVar("Part")
 Done = TypeVar("Done")
@@ -48,7 +53,7 @@ def workers(number: int, *, processes: bool) -> Iterator[Workers]:
         stack.callback(made.shutdown, cancel_futures=True)
         begun = None
         if isinstance(made, ProcessPoolExecutor):
-            begun = stack.enter_context(ThreadPoolExecutor(1)).submit(_start, made)
+            begun = stack.enter_context(ThreadPoolExecutor(1)).submit(_start, made, number)
         try:
             yield Workers(made, begun)
         except BrokenExecutor as error:
@@ -64,15 +69,23 @@ def _processes(number: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(number, mp_context=context, initializer=_end_with_parent)
 
 
-def _start(processes: ProcessPoolExecutor) -> None:
+def _start(processes: ProcessPoolExecutor, number: int) -> None:
     """Start processes, and let them not run the main module again: they need nothing of it, and it is large."""
     main = sys.modules["__main__"]
     file = main.__dict__.pop("__file__", None)
     try:
-        processes.submit(int).result()
+        for each in [processes.submit(time.sleep, _STARTING) for _ in range(number)]:
+            each.result()
     finally:
         if file is not None:
             main.__file__ = file
+
+
+def return_memory() -> None:
+    """Give memory that batches have left free back to the system, where its C library knows how (glibc)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _end_with_parent() -> None:

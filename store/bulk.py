@@ -9,17 +9,18 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-from shikong.store import publish, tables
+from shikong.store import blocks, publish, tables
+from shikong.store.blocks import Blocks
 from shikong.store.copying import copy_rows
 from shikong.store.database import Database
 from shikong.store.ordered import OrderedRows
@@ -30,8 +31,7 @@ LEAST_ROWS = 20_000
 
 _SESSIONS = 2
 
-#: First and last row number and area (EWKB in hexadecimal) of runs of neighbouring rows, as `publish.blocks_of` says.
-Blocks = list[tuple[int, int, str]]
+Done = TypeVar("Done")
 
 
 def is_first(conn: Connection[Any], layer: Layer) -> bool:
@@ -52,10 +52,10 @@ def fresh(layer: Layer) -> sql.Identifier:
 @contextmanager
 def filled(
     database: Database, conn: Connection[Any], layer: Layer, release: int, rows: OrderedRows
-) -> Iterator[Future[Blocks]]:
+) -> Iterator[list[Blocks]]:
     """Fill and index a table aside with rows in the columns of staging, and let staging stand for it.
 
-    Inside, the rows can be checked; where they lie is found out meanwhile. The caller holds the layer's lock; its
+    Gives where they lie. Inside, they can be checked. The caller holds the layer's lock; its
     transaction `conn` has not touched the layer's tables yet.
     """
     with database.loading_sessions(_SESSIONS) as sessions, ThreadPoolExecutor(_SESSIONS) as pool:
@@ -63,7 +63,7 @@ def filled(
         shares: list[list[tuple[int, int]]] = [[] for _ in sessions]
         for stretch, before in rows.stretches():
             shares[min(before * _SESSIONS // len(rows), _SESSIONS - 1)].append((stretch, number + before))
-        _all(pool.submit(_copy, *work, layer, release, rows) for work in zip(sessions, shares, strict=True))
+        copied = _all(pool.submit(_copy, *work, layer, release, rows) for work in zip(sessions, shares, strict=True))
         _all(pool.submit(_index, *work) for work in zip(sessions, _indexes(layer), strict=True))
         _name_key(sessions[0], layer)
         conn.execute(
@@ -74,7 +74,7 @@ def filled(
             )
         )
         told = pool.submit(sessions[0].execute, sql.SQL("ANALYZE {}").format(fresh(layer)))
-        yield pool.submit(_blocks, sessions[1], layer)
+        yield [each for share in copied for each in share]
         told.result()
 
 
@@ -89,16 +89,19 @@ def _create(session: Connection[Any], layer: Layer) -> int:
 
 def _copy(
     session: Connection[Any], stretches: list[tuple[int, int]], layer: Layer, release: int, rows: OrderedRows
-) -> None:
-    """Copy stretches of rows, each numbered from its own number on."""
+) -> list[Blocks]:
+    """Copy stretches of rows, each numbered from its own number on; returns where they lie."""
+    found: list[Blocks] = []
 
     def numbered(stretch: int, first: int) -> pa.Table:
-        part = rows.read(stretch)
+        part, boxes = rows.read(stretch)
+        found.append(blocks.blocks_of(first, boxes))
         number = np.arange(first, first + len(part))
         part = part.append_column("_row", pa.array(number))
         return part.append_column("_release", pa.array(np.full(len(part), release, np.int32)))
 
     copy_rows(session, fresh(layer), (numbered(*stretch) for stretch in stretches))
+    return found
 
 
 def _indexes(layer: Layer) -> tuple[list[sql.Composed], list[sql.Composed]]:
@@ -122,20 +125,15 @@ def _index(session: Connection[Any], statements: list[sql.Composed]) -> None:
         session.execute(statement)
 
 
-def _blocks(session: Connection[Any], layer: Layer) -> Blocks:
-    return session.execute(publish.blocks_of(fresh(layer)), {"since": 0}).fetchall()
-
-
-def _all(work: Iterable[Future[None]]) -> None:
+def _all(work: Iterable[Future[Done]]) -> list[Done]:
     """Wait for all; raises what the first that failed has raised."""
-    for done in list(work):
-        done.result()
+    return [done.result() for done in list(work)]
 
 
-def adopt(conn: Connection[Any], layer: Layer, blocks: Blocks) -> Counts:
+def adopt(conn: Connection[Any], layer: Layer, lying: Sequence[Blocks]) -> Counts:
     """Let the table that was filled aside be the layer's, in the caller's transaction. What has ended goes to history.
 
-    The rows of staging that were refused are gone from it. blocks: where the rows lie.
+    The rows of staging that were refused are gone from it. lying: where the rows lie.
     """
     ended = 0
     if layer.versioned:
@@ -171,11 +169,5 @@ def adopt(conn: Connection[Any], layer: Layer, blocks: Blocks) -> Counts:
         ).format(sql.Literal(f"data.{layer.id}"), tables.history(layer), tables.table(layer))
     ).fetchone()
     assert row is not None
-    conn.execute(
-        sql.SQL(
-            "INSERT INTO {} (first, last, area) SELECT first, last, area::geometry"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS found (first, last, area)"
-        ).format(tables.blocks(layer)),
-        [[block[part] for block in blocks] for part in range(3)],
-    )
+    blocks.write(conn, layer, lying)
     return Counts(read=0, stored=row[0] + ended, quarantined=0, added=row[0], current=row[0])

@@ -14,7 +14,7 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import Connection, sql
 
 #: Rows that are put into binary form at a time.
-_CHUNK = 16_384
+_CHUNK = 4_096
 
 
 def copy_rows(conn: Connection[Any], table: sql.Composable, parts: Iterable[pa.Table]) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 _STRETCHES = 64
 _SHIFT = 32 - (_STRETCHES - 1).bit_length()
 
-_PLACE = "_place"
+_PLACE, _BOX = "_place", "_box"
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,14 @@ class KeptRows:
             return reader.get_batch(list(self.stretches).index(stretch))
 
 
-def keep(rows: pa.RecordBatch, places: NDArray[np.uint32], file: Path) -> KeptRows:
-    """Write rows to a file. places: where each lies on the curve, of the curve's 2^32 places."""
+def keep(rows: pa.RecordBatch, places: NDArray[np.uint32], boxes: NDArray[np.float64], file: Path) -> KeptRows:
+    """Write rows to a file.
+
+    places: where each lies on the curve, of the curve's 2^32 places. boxes: west, south, east and north of each.
+    """
     order = np.argsort(places, kind="stable")
-    sorted_rows = rows.append_column(_PLACE, pa.array(places)).take(pa.array(order))
+    boxed = pa.FixedSizeListArray.from_arrays(np.ascontiguousarray(boxes).ravel(), 4)
+    sorted_rows = rows.append_column(_PLACE, pa.array(places)).append_column(_BOX, boxed).take(pa.array(order))
     stretches, counts = np.unique(places >> _SHIFT, return_counts=True)
     starts = np.cumsum(counts) - counts
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, sorted_rows.schema) as writer:
@@ -76,20 +80,22 @@ class OrderedRows:
                 yield stretch, before
                 before += count
 
-    def read(self, stretch: int) -> pa.Table:
-        """The rows of a stretch, in order."""
+    def read(self, stretch: int) -> tuple[pa.Table, NDArray[np.float64]]:
+        """The rows of a stretch, in order, and the box of each."""
         rows = self._read(stretch)
         if len(self._left_out):
             rows = rows.filter(pa.array(~self._among(rows, self._left_out)))
         order = np.argsort(rows.column(_PLACE).to_numpy(), kind="stable")
-        return rows.take(pa.array(order)).drop_columns([_PLACE])
+        ordered = rows.take(pa.array(order))
+        boxes = ordered.column(_BOX).combine_chunks().flatten().to_numpy().reshape(-1, 4)
+        return ordered.drop_columns([_PLACE, _BOX]), boxes
 
     def find(self, source_rows: Collection[int]) -> Iterator[dict[str, Any]]:
         """Rows by their number in the source, each as column -> value."""
         wanted = np.fromiter(source_rows, np.int64)
         for stretch, _ in self.stretches():
             rows = self._read(stretch)
-            yield from rows.filter(pa.array(self._among(rows, wanted))).drop_columns([_PLACE]).to_pylist()
+            yield from rows.filter(pa.array(self._among(rows, wanted))).drop_columns([_PLACE, _BOX]).to_pylist()
 
     def _read(self, stretch: int) -> pa.Table:
         return pa.Table.from_batches([kept.read(stretch) for kept in self._kept if stretch in kept.stretches])

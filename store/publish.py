@@ -16,15 +16,12 @@ from typing import Any, Literal
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-from shikong.store import releases, tables
+from shikong.store import blocks, releases, tables
 from shikong.store.errors import OlderThanKnown
 from shikong.store.releases import Counts
 
 #: `replace` ends what is not staged any more, `update` leaves it.
 Mode = Literal["replace", "update"]
-
-#: Rows in a block: few enough to read whole, many enough that blocks are few.
-_BLOCK_ROWS = 128
 
 #: Where fewer than one row in so many is new, what is known of the others is left as it is.
 _FEW = 10
@@ -85,7 +82,7 @@ def publish_features(
         current = _number(conn, "SELECT count(*) FROM {table}", parts, params)
     else:  # what an update costs follows what it changes, however much there is
         current = before.rows + fresh - gone - swept
-    refresh_blocks(conn, layer, first if fresh * _FEW < current else 0)
+    blocks.refresh(conn, layer, first if fresh * _FEW < current else 0)
     staged = _number(conn, "SELECT count(*) FROM {staged}", parts, params)
     conn.execute(sql.SQL("DROP TABLE {staged}").format(**parts))
     return Counts(
@@ -117,22 +114,6 @@ def end_as_planned(conn: Connection[Any], layer: Layer, release: int, ends: Mapp
         params = {"release": release, "keys": list(ends), "ends": list(ends.values())}
         key_type = sql.SQL(tables.COLUMN_TYPES[layer.fields[layer.key_field].type])
         conn.execute(sql.SQL(_END_AS_PLANNED).format(**_parts(layer), key_type=key_type), params)
-
-
-def refresh_blocks(conn: Connection[Any], layer: Layer, since: int = 0) -> None:
-    """Write down anew where each run of neighbouring rows lies, from the run on in which the row `since` is.
-
-    The areas of runs before are never too small: rows are not moved, they only go.
-    """
-    parts, params = _parts(layer), {"since": since - since % _BLOCK_ROWS}
-    conn.execute(sql.SQL("DELETE FROM {blocks} WHERE first >= %(since)s").format(**parts), params)
-    query = sql.SQL("INSERT INTO {blocks} (first, last, area) {found}")
-    conn.execute(query.format(**parts, found=blocks_of(tables.table(layer))), params)
-
-
-def blocks_of(table: sql.Composable) -> sql.Composed:
-    """SQL for where each run of neighbouring rows of a table of what holds lies, from the parameter `since` on."""
-    return sql.SQL(_BLOCKS).format(table=table, rows=sql.Literal(_BLOCK_ROWS))
 
 
 def _publish_versions(
@@ -190,7 +171,6 @@ def _parts(layer: Layer) -> dict[str, sql.Composable]:
     return {
         "table": tables.table(layer),
         "history": tables.history(layer),
-        "blocks": tables.blocks(layer),
         "staged": staging_table(layer),
         "name": sql.Literal(f"data.{layer.id}"),
         "key": key,
@@ -319,11 +299,6 @@ _NEWER = {
     "replace": _NEWER_OTHERS % "true",
     "update": _NEWER_OTHERS % "EXISTS (SELECT FROM {staged} AS h WHERE h.{key} = c.{key})",
 }
-
-_BLOCKS = """
-    SELECT min(_row), max(_row), st_envelope(st_buffer(st_setsrid(st_extent(geom)::geometry, 4490), 1e-9))
-    FROM {table} WHERE _row >= %(since)s GROUP BY _row / {rows}
-"""
 
 # A key may lose and gain several versions at once; each pair of one lost and one gained is one change. What is new
 # has the highest row numbers.

@@ -128,8 +128,10 @@ def finish(conn: Connection[Any], release: int, counts: Counts, extent: Extent) 
 
 def extent_of(conn: Connection[Any], layer: Layer) -> Extent:
     """Extent of a features layer's present rows."""
+    box = rim.bounds(conn, layer)
+    known = _BOX if box is None else sql.SQL("{}, {}, {}, {}").format(*map(sql.Literal, box))
     row = conn.execute(
-        sql.SQL("SELECT {}, {} FROM {}").format(_BOX, _time(layer, whole=True), tables.table(layer))
+        sql.SQL("SELECT {}, {} FROM {}").format(known, _time(layer, whole=True), tables.table(layer))
     ).fetchone()
     assert row is not None
     return _extent(row)

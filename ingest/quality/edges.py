@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from shikong.ingest.readers.base import Geometries
 from shikong.store.ellipsoid import Rings, rings_of
 
-Boxes = NDArray[np.float64]
+#: West, south, east, north (degrees); those that are kept are rounded as the edges' ends are.
+Boxes = NDArray[np.floating[Any]]
 
 #: An edge: a number that tells it from others, with its direction as the last bit, and its two ends (degrees).
 #: Two different edges have the same number with a chance of 1 to 2^63.
@@ -35,7 +36,7 @@ _DIRECTION = np.uint64(1)
 _SAME = 1e-9
 
 #: Parts over which edges are spread by number, so that those of a large layer are compared bit by bit.
-_PARTS = 32
+_PARTS = 64
 _SHIFT = np.uint64(64 - (_PARTS - 1).bit_length())
 
 #: Most cells along each side of the raster that tells what is near (some for each row are enough), and the least size
@@ -43,6 +44,9 @@ _SHIFT = np.uint64(64 - (_PARTS - 1).bit_length())
 _MOST_CELLS = 2048
 _CELLS_A_ROW = 64
 _LEAST_CELL = 2e-5
+
+#: Rows whose boxes are looked up on it at a time.
+_ROWS_AT_A_TIME = 200_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Edges:
         whole = self.edges.view(np.dtype((np.void, _EDGE.itemsize)))  # moved at once, not field by field
         whole[np.argsort(parts, kind="stable")].tofile(file)
         starts = np.concatenate([[0], np.cumsum(np.bincount(parts, minlength=_PARTS))])
-        return KeptEdges(self.rows, self.boxes, file, starts)
+        return KeptEdges(self.rows, self.boxes.astype(np.float32), file, starts)
 
 
 def edges_of(shapes: Geometries, rows: NDArray[np.int64], rings: Rings | None = None) -> Edges:
@@ -127,7 +131,7 @@ class EdgeAccount:
     def near_loose(self) -> Neighbourhood:
         """The rows near loose edges."""
         rows = np.concatenate([np.empty(0, np.int64), *(kept.rows for kept in self._kept)])
-        boxes = np.concatenate([np.empty((0, 4)), *(kept.boxes for kept in self._kept)])
+        boxes = np.concatenate([np.empty((0, 4), np.float32), *(kept.boxes for kept in self._kept)])
         near = Neighbourhood(rows, boxes)
         near.widen(np.concatenate([_boxes_of(self._loose_ends(part)) for part in range(_PARTS)]))
         return near
@@ -160,8 +164,8 @@ class Neighbourhood:
 
     def __init__(self, rows: NDArray[np.int64], boxes: Boxes) -> None:
         self._all, self._boxes = rows, boxes
-        low = boxes[:, :2].min(axis=0) if len(boxes) else np.zeros(2)
-        high = boxes[:, 2:].max(axis=0) if len(boxes) else np.zeros(2)
+        low = boxes[:, :2].min(axis=0).astype(float) if len(boxes) else np.zeros(2)
+        high = boxes[:, 2:].max(axis=0).astype(float) if len(boxes) else np.zeros(2)
         self._along = min(_MOST_CELLS, math.isqrt(_CELLS_A_ROW * len(rows)) + 1)
         self._low, self._cell = low, np.maximum((high - low) / self._along, _LEAST_CELL)
         self._near = np.zeros(len(rows), bool)
@@ -188,11 +192,16 @@ class Neighbourhood:
         left, bottom, right, top = self._cells(boxes, margin=1)
         for x, y, step in ((left, bottom, 1), (right + 1, bottom, -1), (left, top + 1, -1), (right + 1, top + 1, 1)):
             marked += step * np.bincount(x * marked.shape[1] + y, minlength=marked.size).reshape(marked.shape)
-        covered = marked.cumsum(axis=0).cumsum(axis=1) > 0
+        for axis in (0, 1):
+            np.cumsum(marked, axis=axis, out=marked)
+        covered = marked > 0
         sums = np.pad(covered.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32), ((1, 0), (1, 0)))
-        left, bottom, right, top = self._cells(self._boxes, margin=0)
-        number = sums[right + 1, top + 1] - sums[left, top + 1] - sums[right + 1, bottom] + sums[left, bottom]
-        wider = self._near | (number > 0)
+        wider = self._near.copy()
+        for start in range(0, len(wider), _ROWS_AT_A_TIME):
+            part = slice(start, start + _ROWS_AT_A_TIME)
+            left, bottom, right, top = self._cells(self._boxes[part], margin=0)
+            number = sums[right + 1, top + 1] - sums[left, top + 1] - sums[right + 1, bottom] + sums[left, bottom]
+            wider[part] |= number > 0
         grown = bool((wider & ~self._near).any())
         self._near = wider
         return grown

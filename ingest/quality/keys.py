@@ -6,35 +6,65 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from shikong.ingest.quality.findings import Finding
 from shikong.layers.model import Layer
+from shikong.store.ordered import OrderedRows
+
+
+@dataclass(frozen=True)
+class KeyHashes:
+    """Rows by their numbers in the source, and for each a number that is the same wherever the key is the same."""
+
+    rows: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
 
 
 class Keys:
-    """The keys of a load's good rows; versions of one feature differ in `valid_from`."""
+    """The keys of a load's good rows, as hashes: memory holds those of millions."""
 
     def __init__(self) -> None:
-        self._parts: list[pa.RecordBatch] = []
+        self._parts: list[KeyHashes] = []
 
-    def add(self, keys: pa.RecordBatch) -> None:
-        """Take some more, as `keys_of` gives them, in the source's order."""
+    def add(self, keys: KeyHashes) -> None:
+        """Take some more."""
         self._parts.append(keys)
 
-    def repeated(self) -> list[int]:
-        """Numbers in the source of the rows whose key has come before."""
-        if not self._parts:
+    def repeated(self, layer: Layer, rows: OrderedRows) -> list[int]:
+        """Numbers in the source of the rows whose key has come before. rows: all of them."""
+        hashes = np.concatenate([np.empty(0, np.uint64), *(part.hashes for part in self._parts)])
+        order = np.argsort(hashes, kind="stable")
+        same = hashes[order[1:]] == hashes[order[:-1]]
+        if not same.any():
             return []
-        keys = pa.Table.from_batches(self._parts).to_pandas()
-        return [int(row) for row in keys.loc[keys.duplicated(list(keys.columns[1:])), "_source_row"]]
+        suspects = order[np.r_[False, same] | np.r_[same, False]]
+        numbers = np.concatenate([part.rows for part in self._parts])[suspects].tolist()
+        told = sorted((row["_source_row"], *(row[name] for name in _names(layer))) for row in rows.find(numbers))
+        seen: set[tuple[Any, ...]] = set()
+        found = []
+        for number, *key in told:
+            if tuple(key) in seen:
+                found.append(number)
+            seen.add(tuple(key))
+        return found
 
 
-def keys_of(layer: Layer, rows: pa.RecordBatch) -> pa.RecordBatch:
-    """What tells rows in the columns of staging apart, after their numbers in the source."""
-    return rows.select(["_source_row", layer.key_field, *(["valid_from"] if layer.versioned else [])])
+def _names(layer: Layer) -> list[str]:
+    """What tells rows apart: versions of one feature differ in when they begin."""
+    return [layer.key_field, *(["valid_from"] if layer.versioned else [])]
+
+
+def keys_of(layer: Layer, rows: pa.RecordBatch) -> KeyHashes:
+    """The keys of rows in the columns of staging."""
+    hashes = pd.util.hash_pandas_object(rows.select(_names(layer)).to_pandas(), index=False)
+    return KeyHashes(rows.column("_source_row").to_numpy(), np.asarray(hashes, np.uint64))
 
 
 def findings(layer: Layer, rows: Iterator[dict[str, Any]]) -> Iterator[Finding]:

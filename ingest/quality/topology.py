@@ -238,6 +238,8 @@ def _overlaps(part: _Slice) -> tuple[_Overlaps, NDArray[np.bool_]]:
         fresh[front] = False
         new = ~seen[second] & (fresh[second] | (first < second))  # each pair once
         first, second = first[new], second[new]
+        inside = ~shapely.touches(part.shapes[first], part.shapes[second])  # sooner told than what they share
+        first, second = first[inside], second[inside]
         shared = shapely.intersection(part.shapes[first], part.shapes[second])
         areas = ellipsoid.areas(shared)
         some = areas > 0
