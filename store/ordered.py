@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 #: The curve is cut into this many stretches (a power of two).
-_STRETCHES = 64
+_STRETCHES = 128
 _SHIFT = 32 - (_STRETCHES - 1).bit_length()
 
 _PLACE, _BOX = "_place", "_box"
