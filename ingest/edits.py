@@ -22,11 +22,12 @@ from shikong.ingest import edit_values, features, referrers
 from shikong.ingest.edit_errors import EditError, FeatureExists, NoSuchFeature, NotTaken, RulesBroken, StateChanged
 from shikong.ingest.errors import QualityStop, WrongAxes, WrongGeometry
 from shikong.ingest.features import Options
+from shikong.ingest.quality import gaps
 from shikong.ingest.quality.findings import Finding
 from shikong.ingest.readers.base import Batch, FeatureSource, object_array
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import locks, present, publish, releases, tables
+from shikong.store import locks, present, publish, quarantine, releases, tables
 from shikong.store.database import Database
 from shikong.store.errors import OlderThanKnown
 from shikong.store.present import Present
@@ -224,22 +225,24 @@ def _publish(conn: Connection[Any], catalog: Catalog, edits: list[_Edit]) -> dic
         mode="update", kind="edit", ending=tuple(ending),
     )  # fmt: skip
     if not written:
-        release = _end(conn, layer, ending, options)
-        return {edit.number: Outcome(edit.key, None, release) for edit in edits}
+        release, found = _end(conn, layer, ending, options)
+        if broken := _errors(edits, found):
+            raise _Refused(broken)
+        return {edit.number: Outcome(edit.key, None, release, tuple(found)) for edit in edits}
     try:
         source = _source(layer, written)
         report = features.load(conn, catalog, layer, Path(NAME), source, options, lambda done, total: None)
     except QualityStop as error:
-        raise _Refused(_errors(layer, written, error.report.findings)) from error
+        raise _Refused(_errors(written, error.report.findings)) from error
     except (WrongGeometry, WrongAxes) as error:
         rule = "swapped_axes" if isinstance(error, WrongAxes) else f"not_a_{layer.geometry}"
-        broken = RulesBroken([Finding(None, rule, "geometry", None)], edit_values.told(error))
-        raise _Refused({edit.number: broken for edit in written}) from error
+        wrong = RulesBroken([Finding(None, rule, "geometry", None)], edit_values.told(error))
+        raise _Refused({edit.number: wrong for edit in written}) from error
     except OlderThanKnown as error:
         older = FeatureExists(f"{error}; give a later valid_from")
         raise _Refused({edit.number: older for edit in written}) from error
-    if report.counts.quarantined:
-        raise _Refused(_errors(layer, written, report.findings))
+    if broken := _errors(written, report.findings):  # a gap is no row, and so keeps none from being published
+        raise _Refused(broken)
     warnings: dict[int, list[Finding]] = {}
     for finding in report.findings:
         for number in _numbers(finding, written):
@@ -258,20 +261,22 @@ def _publish(conn: Connection[Any], catalog: Catalog, edits: list[_Edit]) -> dic
     }
 
 
-def _end(conn: Connection[Any], layer: Layer, keys: list[Any], options: Options) -> int:
-    """End features, as a release of its own."""
+def _end(conn: Connection[Any], layer: Layer, keys: list[Any], options: Options) -> tuple[int, list[Finding]]:
+    """End features, as a release of its own; returns it and the gaps that they leave."""
     source = Source(NAME, None, None, None, options.origin, options.kind, options.valid_from)
     release = releases.next_release(conn, layer, source, Counts(0, 0, 0))
     known = releases.before(conn, layer, release)
     first = tables.next_row(conn, layer)
     ended = publish.end_features(conn, layer, release, keys, options.valid_from)
+    found = gaps.left_by_ended(conn, layer, release)
+    quarantine.add_findings(conn, release, (finding.row for finding in found))
     if known is None or known.rows is None:
         row = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(tables.table(layer))).fetchone()
         current, extent = int(row[0]) if row else 0, releases.extent_of(conn, layer)
     else:
         current, extent = known.rows - ended, releases.extent_after(conn, layer, release, first, known.extent)
     releases.finish(conn, release, Counts(0, 0, 0, ended=ended, unchanged=current, current=current), extent)
-    return release
+    return release, found
 
 
 def _source(layer: Layer, edits: list[_Edit]) -> FeatureSource:
@@ -292,7 +297,7 @@ def _numbers(finding: Finding, edits: list[_Edit]) -> list[int]:
     return [edits[finding.source_row - 1].number]
 
 
-def _errors(layer: Layer, edits: list[_Edit], findings: list[Finding]) -> dict[int, EditError]:
+def _errors(edits: list[_Edit], findings: list[Finding]) -> dict[int, EditError]:
     """What breaks a rule, by operation; where only the whole breaks one, all operations are refused for it."""
     broken: dict[int, list[Finding]] = {}
     for finding in findings:

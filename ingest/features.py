@@ -212,7 +212,7 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     )  # fmt: skip
     _refuse_if_stopped(job, report)
     quarantine.add_rows(conn, layer, release, _refused_rows(job))
-    quarantine.add_findings(conn, release, map(_finding_row, account.findings))
+    quarantine.add_findings(conn, release, (finding.row for finding in account.findings))
     quarantine.add_results(conn, layer, release, account.counts, account.unchecked)
     if aside:
         done = bulk.adopt(conn, layer, lying)
@@ -242,7 +242,7 @@ def _check_whole(job: _Load, release: int, near: Future[Neighbourhood] | None) -
         job.gone += job.repeated
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: staged_rules.check(conn, job.catalog, layer, mode),
-        lambda: topology.check(conn, job.catalog, layer, mode, account.unchecked, _near(job, near)),
+        lambda: topology.check(conn, job.catalog, layer, release, mode, account.unchecked, _near(job, near)),
     )
     for check in checks:
         found = list(check())
@@ -277,18 +277,6 @@ def _refuse_if_stopped(job: _Load, report: Report) -> None:
     if account.refused == account.read:
         reasons = sorted({f"{rule} {name}".strip() for rule, name, severity in account.counts if severity == "error"})
         raise QualityStop(f"no row of {report.source} can be stored: {'; '.join(reasons)}", report)
-
-
-def _finding_row(finding: Finding) -> quarantine.FindingRow:
-    return (
-        finding.source_row,
-        finding.rule,
-        finding.field,
-        finding.severity,
-        finding.value,
-        finding.key,
-        finding.shape,
-    )
 
 
 def _notes(job: _Load, recognised: crs_rules.Recognised) -> Iterator[str]:

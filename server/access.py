@@ -12,9 +12,14 @@ from shikong.server.context import Context
 from shikong.server.edit_errors import NotEditable
 
 
+def may_edit(context: Context) -> bool:
+    """Whether the request's principal may edit anything."""
+    return context.editing != "off"
+
+
 def editable(context: Context, layer: Layer) -> bool:
     """Whether the request's principal may edit the layer's features."""
-    return layer.kind == "features" and context.editing != "off"
+    return layer.kind == "features" and may_edit(context)
 
 
 def require_editable(context: Context, layer: Layer) -> None:

@@ -77,7 +77,8 @@ async def edit_item(context: Context, request: Request, layer: Layer) -> Respons
 async def transact(context: Context, request: Request) -> Response:
     """POST to /transactions: operations on several layers as one."""
     if request.method == "OPTIONS":
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": "OPTIONS, POST"})
+        allowed = "OPTIONS, POST" if access.may_edit(context) else "OPTIONS"
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": allowed})
     parameters.require_known(request.query_params, ())
     crs = edit_bodies.crs_of(context, request)
     document = await edit_bodies.read(request, edit_bodies.JSON)

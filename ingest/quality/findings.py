@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 
 from shikong.layers.rules import Severity
+from shikong.store.quarantine import FindingRow
 
 #: Findings of one rule that are kept with their values; all of them are counted.
 KEPT_OF_A_RULE = 20_000
@@ -35,6 +36,11 @@ class Finding:
     severity: Severity = "error"
     key: str | None = None
     shape: bytes | None = None
+
+    @property
+    def row(self) -> FindingRow:
+        """As the release keeps it."""
+        return self.source_row, self.rule, self.field, self.severity, self.value, self.key, self.shape
 
 
 #: What tells kinds of findings apart: rule, field, severity.

@@ -23,7 +23,7 @@ from shikong.ingest.readers.base import Geometries
 from shikong.layers.model import Layer
 from shikong.layers.rules import NoGaps
 from shikong.store import ellipsoid, tables
-from shikong.store.publish import staging_table
+from shikong.store.publish import staging, staging_table
 
 #: An update of more shapes than this is looked at as a whole.
 FEW = 1000
@@ -34,11 +34,13 @@ _MARGIN, _WIDER = 1e-3, 4
 #: What lies this near (degrees; 0.1 mm) touches.
 _SAME = 1e-9
 
-# Where something changes: the new shapes, and those in whose place they come.
+# Where something changes: the new shapes, those in whose place they come, and those that the release has ended.
 _CHANGED = """
     SELECT st_asbinary(geom) FROM {staged}
     UNION
     SELECT st_asbinary(c.geom) FROM {table} AS c JOIN {staged} AS s ON s.{key} = c.{key}
+    UNION
+    SELECT st_asbinary(geom) FROM {history} WHERE {gone}
 """
 
 # What will hold within a window once the staged rows are published.
@@ -58,9 +60,12 @@ def is_small(conn: Connection[Any], layer: Layer) -> bool:
     return bool(row[0])
 
 
-def around_changes(conn: Connection[Any], layer: Layer, rule: NoGaps) -> Iterator[Finding]:
-    """The gaps that will touch a shape that an update changes, where it is or where it was; each once."""
-    parts = {"staged": staging_table(layer), "table": tables.table(layer), "key": sql.Identifier(layer.key_field)}
+def around_changes(conn: Connection[Any], layer: Layer, release: int, rule: NoGaps) -> Iterator[Finding]:
+    """The gaps that will touch a shape that a release of an update changes, where it is or where it was; each once."""
+    parts = {
+        "staged": staging_table(layer), "table": tables.table(layer), "key": sql.Identifier(layer.key_field),
+        "history": tables.history(layer), "gone": tables.gone(layer, sql.Literal(release)),
+    }  # fmt: skip
     rows = conn.execute(sql.SQL(_CHANGED).format(**parts)).fetchall()
     told: set[tuple[float, ...]] = set()
     for changed in shapely.from_wkb([row[0] for row in rows]):
@@ -71,6 +76,18 @@ def around_changes(conn: Connection[Any], layer: Layer, rule: NoGaps) -> Iterato
                 told.add(place)
                 value = f"{area:.2f} m2 without a surface"
                 yield Finding(None, rule.rule, "geometry", value, rule.severity, None, shapely.to_wkb(gap))
+
+
+def left_by_ended(conn: Connection[Any], layer: Layer, release: int) -> list[Finding]:
+    """The gaps that features leave which a release has ended, and that is all it does."""
+    rule = next((rule for rule in layer.quality if isinstance(rule, NoGaps)), None)
+    if rule is None:
+        return []
+    with staging(conn, layer) as staged:  # nothing comes in their place
+        pass
+    found = list(around_changes(conn, layer, release, rule))
+    conn.execute(sql.SQL("DROP TABLE {}").format(staged))
+    return found
 
 
 def closed(surfaces: Any) -> Geometries:

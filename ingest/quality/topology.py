@@ -92,11 +92,12 @@ def check(
     conn: Connection[Any],
     catalog: Catalog,
     layer: Layer,
+    release: int,
     mode: Mode,
     unchecked: dict[str, str],
     near: Neighbourhood | None,
 ) -> Iterator[Finding]:
-    """Findings of the layer's topological rules in what will hold once the staged rows are published.
+    """Findings of the layer's topological rules in what will hold once the rows staged for a release are published.
 
     unchecked: takes the rules that could not be checked, with the reason. near: the rows near loose edges.
     """
@@ -108,7 +109,7 @@ def check(
         yield from found
         return
     if gaps is not None and mode == "update" and gap_search.is_small(conn, layer):
-        yield from gap_search.around_changes(conn, layer, gaps)
+        yield from gap_search.around_changes(conn, layer, release, gaps)
         gaps = None
     yield from _swept(conn, layer, mode, overlap, gaps, None if boundary is None else (within, boundary))
 

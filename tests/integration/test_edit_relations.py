@@ -236,7 +236,30 @@ def test_a_gap_that_stops_refuses_the_edit_that_makes_it(empty_store: Database, 
     error = refused.value.outcomes[0].error
     assert isinstance(error, RulesBroken)
     assert {finding.rule for finding in error.findings} == {"no_gaps"}
+    with pytest.raises(NotTaken) as refused:
+        _do(empty_store, Operation(layer, "delete", "P11"), city=city)
+    error = refused.value.outcomes[0].error
+    assert isinstance(error, RulesBroken)
+    assert {finding.rule for finding in error.findings} == {"no_gaps"}
     _do(empty_store, _update(layer, "P22", boxes[8].buffer(-0.0001)), city=city)  # a corner is no gap
+    _do(empty_store, Operation(layer, "delete", "P20"), city=city)  # nor is it when it goes
+    wider = shapely.union_all([boxes[4], boxes[5]])
+    _do(empty_store, Operation(layer, "delete", "P11"), _update(layer, "P12", wider), city=city)  # joined
+
+
+def test_what_is_told_of_a_gap_stays_with_the_release_that_leaves_it(empty_store: Database, tmp_path: Path) -> None:
+    boxes = {f"P{x}": shapely.box(116 + x * SIZE, 36.4, 116 + (x + 1) * SIZE, 36.4 + SIZE) for x in range(3)}
+    ring = shapely.difference(shapely.box(116 - SIZE, 36.4 - SIZE, 116 + 4 * SIZE, 36.4 + 2 * SIZE), shapely.union_all(list(boxes.values())))  # fmt: skip
+    frame = gpd.GeoDataFrame({"code": [*boxes, "R"]}, geometry=[*boxes.values(), ring], crs=4490)
+    frame.to_file(tmp_path / "sheet.fgb")
+    city = _city(SHEET)
+    load(empty_store, tmp_path / "sheet.fgb", "sheet", city)
+    (outcome,) = _do(empty_store, Operation(SHEET, "delete", "P1"), city=city)
+    (told,) = outcome.warnings
+    assert shapely.from_wkb(told.shape).symmetric_difference(boxes["P1"]).area < 1e-13
+    with empty_store.thread_session() as conn:
+        kept = conn.execute("SELECT rule, severity FROM shikong.finding WHERE release_id = %s", (outcome.release,))
+        assert kept.fetchall() == [("no_gaps", "warning")]
 
 
 def test_how_far_a_layer_reaches_is_told_from_its_rim(

@@ -140,10 +140,12 @@ def test_what_is_allowed_is_told(
     assert editor.send("OPTIONS", "/collections/layers/items").headers["allow"] == "GET, HEAD, OPTIONS"
     with run_service(editor.dsn, tmp_path) as closed:
         off = httpx.options(f"{closed.url}{path}", trust_env=False)
+        several = httpx.options(f"{closed.url}/transactions", trust_env=False)
         refused = httpx.post(f"{closed.url}{path}", json={}, trust_env=False)
         described = httpx.get(f"{closed.url}/openapi?f=json", trust_env=False).json()["paths"]
         claimed = httpx.get(f"{closed.url}/conformance?f=json", trust_env=False).json()["conformsTo"]
     assert off.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert several.headers["allow"] == "OPTIONS"
     assert "/transactions" not in described
     assert "post" not in described["/collections/{collectionId}/items"]
     assert not [each for each in claimed if "features-4" in each]
