@@ -19,8 +19,9 @@ from shikong.ingest.errors import IngestError
 from shikong.layers.errors import UnknownLayer
 from shikong.processes.base import BadInput
 from shikong.providers.errors import BadParameter, Gone, NotFound
-from shikong.server import etags, versions
+from shikong.server import etags
 from shikong.server.edit_errors import BadBody, BodyTooLarge, MissingPrecondition, NotEditable, WrongMediaType
+from shikong.server.links import link_header
 from shikong.server.pygeoapi_api import Refusal
 from shikong.store.errors import Busy, DatabaseAway, LayerBusy, NotPublished, QueryTooSlow, StoreError
 from shikong.store.jobs import JobEnded, NoSuchJob
@@ -116,7 +117,7 @@ async def handle(request: Request, error: Exception) -> Response:
     if isinstance(error, NotEditable):
         response.headers["Allow"] = "GET, HEAD, OPTIONS"
     if isinstance(error, Gone):
-        response.headers["Link"] = versions.header(error.links)
+        response.headers["Link"] = link_header(error.links)
     return response
 
 

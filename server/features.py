@@ -29,6 +29,7 @@ from shikong.server import access, asked, etags, paging, parameters, profiles, v
 from shikong.server.context import Context
 from shikong.server.exports import text_encoding
 from shikong.server.formats.table import EXPORTS, FORMATS, PAGES, Format, wanted
+from shikong.server.links import Link, link_header
 from shikong.server.pages import plain
 from shikong.server.paging import Page
 from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
@@ -90,7 +91,7 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer 
 
 def _export(
     context: Context, request: Request, layer: Layer, wish: tuple[Items, Cursor | None], form: Format,
-    headers: dict[str, str], links: list[dict[str, str]],
+    headers: dict[str, str], links: list[Link],
 ) -> Response:  # fmt: skip
     """All features that match, as they were known when the walk began."""
     if parameters.hits(request.query_params.get("resultType")):
@@ -195,7 +196,7 @@ def _limit(text: str | None, form: Format) -> int | None:
     return None if text is None else parameters.whole_number("limit", text, 1, 1, MAX_EXPORT)
 
 
-def _page_links(context: Context, request: Request, layer: Layer, form: Format) -> list[dict[str, str]]:
+def _page_links(context: Context, request: Request, layer: Layer, form: Format) -> list[Link]:
     base = f"{context.base_url}/collections/{layer.id}"
     links = [_link("self", form.bare_type, f"{base}/items?{_query_without(request, 'f')}f={form.name}")]
     here = f"{base}/items?{_query_without(request, 'f', 'encoding')}"
@@ -206,26 +207,10 @@ def _page_links(context: Context, request: Request, layer: Layer, form: Format) 
     return links
 
 
-def _next_link(context: Context, request: Request, layer: Layer, cursor: str, form: Format) -> dict[str, str]:
+def _next_link(context: Context, request: Request, layer: Layer, cursor: str, form: Format) -> Link:
     kept = _query_without(request, "cursor", "offset", "f")
     href = f"{context.base_url}/collections/{layer.id}/items?{kept}f={form.name}&cursor={cursor}"
     return _link("next", form.bare_type, href)
-
-
-#: Characters of Link headers that clients and proxies take without complaint.
-_LINKS_LENGTH = 4000
-
-
-def link_header(links: list[dict[str, str]]) -> str:
-    """Links as a Link header, the next page first; those of a very long question only as far as there is room."""
-    told, room = [], _LINKS_LENGTH
-    for link in sorted(links, key=lambda link: link["rel"] != "next"):
-        text = f"<{link['href']}>" + "".join(f'; {name}="{link[name]}"' for name in ("rel", "type") if name in link)
-        room -= len(text)
-        if room < 0:
-            break
-        told.append(text)
-    return ", ".join(told)
 
 
 def _query_without(request: Request, *dropped: str) -> str:
@@ -234,6 +219,6 @@ def _query_without(request: Request, *dropped: str) -> str:
     return "".join(f"{part}&" for part in parts if part and part.partition("=")[0] not in dropped)
 
 
-def _link(rel: str, mimetype: str, href: str, title: str | None = None) -> dict[str, str]:
+def _link(rel: str, mimetype: str, href: str, title: str | None = None) -> Link:
     link = {"rel": rel, "type": mimetype, "href": href}
     return link | {"title": title} if title else link

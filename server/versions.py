@@ -23,8 +23,7 @@ from shikong.providers.versions import Version, Versions
 from shikong.server import parameters
 from shikong.server.asked import TIME_MAP
 from shikong.server.context import Context
-
-Link = dict[str, str]
+from shikong.server.links import Link, link_text
 
 _FORMATS = {"json": "application/json", "link": "application/link-format"}
 
@@ -68,11 +67,6 @@ def memento_datetime(version: Version) -> str:
     return format_datetime(version.start.astimezone(UTC), usegmt=True)
 
 
-def header(made: list[Link]) -> str:
-    """Links as a `Link` header (RFC 8288)."""
-    return ", ".join(_one(link) for link in made)
-
-
 async def get_time_map(context: Context, request: Request, layer: Layer) -> Response:
     """All versions of a feature. Raises NotFound, BadParameter."""
     given = request.query_params
@@ -100,7 +94,7 @@ async def get_time_map(context: Context, request: Request, layer: Layer) -> Resp
         {"rel": "latest-version", "type": "application/geo+json", "href": mementos[-1]["href"]},
     ]
     if form == "link":
-        return Response(",\n".join(_one(link) for link in made), media_type=_FORMATS["link"])
+        return Response(",\n".join(link_text(link) for link in made), media_type=_FORMATS["link"])
     document = {
         "id": item,
         "timeAxis": version_rules.time_axis(layer),
@@ -124,8 +118,3 @@ def _memento(layer: Layer, feature: str, version: Version, known_at: str | None 
     if not layer.versioned:
         return f"{feature}?asOf={start}"
     return f"{feature}?datetime={start}" + (f"&asOf={quote(known_at)}" if known_at else "")
-
-
-def _one(link: Link) -> str:
-    rest = "".join(f'; {name}="{value}"' for name, value in link.items() if name != "href")
-    return f"<{link['href']}>{rest}"

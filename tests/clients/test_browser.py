@@ -5,8 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,19 +13,15 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from support import chromium
+
 MAP = "document.querySelector('[data-ready=\"true\"]')"
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One browser for the module; test folders are not packages, so its module is loaded by path."""
-    spec = importlib.util.spec_from_file_location("shikong_test_chromium", Path(__file__).with_name("chromium.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    with module.browser(tmp_path_factory.mktemp("chromium")) as opened:
+    """One browser for the module."""
+    with chromium.browser(tmp_path_factory.mktemp("chromium")) as opened:
         yield opened
 
 

@@ -5,9 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import pytest
 import shapely
 
 from shikong.store.database import Database
+from support import chromium
 from support.loads import dsn_of, load
 
 
@@ -35,14 +34,8 @@ def open_service(empty_store: Database, run_service: Callable[..., Any], tmp_pat
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Any]:
-    """A browser; test folders are not packages, so its module is loaded by path."""
-    spec = importlib.util.spec_from_file_location("shikong_test_chromium", Path(__file__).with_name("chromium.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    with module.browser(tmp_path / "chromium") as opened:
+    """A browser."""
+    with chromium.browser(tmp_path / "chromium") as opened:
         yield opened
 
 

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,10 @@ from shikong.store import ellipsoid
 
 ELLIPSOID = "+a=6378137 +rf=298.257222101 +no_defs"
 EQUAL_AREA = Transformer.from_crs(f"+proj=longlat {ELLIPSOID}", f"+proj=cea +lon_0=116 {ELLIPSOID}", always_xy=True)
+
+
+def _in_the_plane(shape: Any) -> Any:
+    return shapely.transform(shape, lambda xy: np.column_stack(EQUAL_AREA.transform(xy[:, 0], xy[:, 1])))
 
 
 @pytest.mark.parametrize(("side", "area"), [(100, 9997.9634), (1_000, 999_798.3517), (10_000, 99_981_792.63)])
@@ -44,8 +49,7 @@ def test_any_polygon_agrees_with_the_equal_area_plane(points: list[tuple[float, 
         return
     hole = hull.buffer(-size / 20)
     shape = hull.difference(hole) if hole.area else hull
-    plane = shapely.transform(shape, lambda xy: np.column_stack(EQUAL_AREA.transform(xy[:, 0], xy[:, 1])))
-    assert ellipsoid.areas([shape])[0] == pytest.approx(plane.area, rel=1e-7, abs=1e-3)
+    assert ellipsoid.areas([shape])[0] == pytest.approx(_in_the_plane(shape).area, rel=1e-7, abs=1e-3)
 
 
 def test_a_partition_adds_up_to_the_whole() -> None:
@@ -67,3 +71,20 @@ def test_lengths_are_geodesic() -> None:
     both = shapely.MultiLineString(lines)
     expected = [geod.geometry_length(line) for line in (*lines, both)]
     assert ellipsoid.lengths([*lines, both]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_shapes_in_pieces_and_with_holes_are_taken_apart_right() -> None:
+    """One ring or many, alone or side by side, with points given twice."""
+    square, hole = shapely.box(116, 36, 116.1, 36.1), shapely.box(116.02, 36.02, 116.03, 36.03)
+    other = shapely.box(117, 36, 117.02, 36.02)
+    holed = shapely.Polygon(square.exterior, [hole.exterior])
+    doubled = shapely.Polygon([(116, 36), (116, 36), (116.1, 36), (116, 36.1), (116, 36)])
+    shapes = [
+        square, holed, doubled, shapely.MultiPolygon([square]), shapely.MultiPolygon([square, other]),
+        shapely.MultiPolygon([holed, other]), shapely.MultiPolygon([shapely.Polygon(), other]), shapely.Polygon(), None,
+    ]  # fmt: skip
+    wanted = [0.0 if shape is None else _in_the_plane(shape).area for shape in shapes]
+    together = ellipsoid.areas(np.array(shapes, dtype=object))
+    np.testing.assert_allclose(together, wanted, rtol=1e-6)
+    for shape, area in zip(shapes, together, strict=True):
+        assert ellipsoid.areas(np.array([shape], dtype=object))[0] == pytest.approx(area)
