@@ -132,6 +132,7 @@ class Statement:
     tail: int = 0
 
 
+@lru_cache(maxsize=256)
 def property_names(layer: Layer) -> tuple[str, ...]:
     """A feature's properties, in the order in which they are given out."""
     return tuple(name for name in tables.row_columns(layer) if name != "geom")

@@ -20,6 +20,7 @@ from starlette.requests import Request
 
 from shikong.layers import catalog
 from shikong.layers.model import Layer
+from shikong.server import parameters
 from shikong.server.formats.table import Format
 from shikong.server.metadata import Metadata
 from shikong.store import tables
@@ -151,8 +152,8 @@ def _settled(layer: Layer, moment: Moment) -> bool:
 def _digest(request: Request, layer: Layer, form: Format, state: str, *, worded: bool) -> str:
     asked = request.headers
     parts = (
-        _declaration(layer), state, request.url.path, request.url.query, form.name, asked.get("prefer", ""),
-        asked.get("accept-language", "") if worded else "",
+        _declaration(layer), state, request.scope["path"], parameters.query_text(request), form.name,
+        asked.get("prefer", ""), asked.get("accept-language", "") if worded else "",
     )  # fmt: skip
     return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
 

@@ -51,7 +51,7 @@ async def get_items(context: Context, request: Request, layer: Layer) -> Answer 
     text_encoding(request, form)
     profile = profiles.chosen(context.api, request, layer, form.name)
     question, cursor = _question(context, layer, request, form)
-    if form.name != "html":  # pages show codes beside what they mean, and draw by them
+    if profile.language is not None and form.name != "html":  # pages show codes beside what they mean
         question = replace(question, labels=profile.language)
     links = [*_page_links(context, request, layer, form), *profile.links]
     headers = {"Content-Crs": f"<{question.crs.uri}>", "Content-Type": form.media_type} | profile.headers
@@ -215,7 +215,7 @@ def _next_link(context: Context, request: Request, layer: Layer, cursor: str, fo
 
 def _query_without(request: Request, *dropped: str) -> str:
     """The request's query string as it came, ready to be continued, without some parameters."""
-    parts = request.url.query.split("&")
+    parts = parameters.query_text(request).split("&")
     return "".join(f"{part}&" for part in parts if part and part.partition("=")[0] not in dropped)
 
 

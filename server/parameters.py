@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import City, Layer, Text
@@ -80,13 +81,14 @@ def whole_number(name: str, text: str | None, default: int, lowest: int, highest
     """A whole number within bounds. Raises BadParameter."""
     if text is None:
         return default
-    allowed = [f"a whole number from {lowest} to {highest}"]
+    wrong = None
     if not _WHOLE.fullmatch(text.strip()):
-        raise BadParameter(name, f"{text[:40]!r} is not a whole number", allowed)
-    number = int(text)
-    if not lowest <= number <= highest:
-        raise BadParameter(name, f"{number} is outside {lowest} to {highest}", allowed)
-    return number
+        wrong = f"{text[:40]!r} is not a whole number"
+    elif not lowest <= int(text) <= highest:
+        wrong = f"{int(text)} is outside {lowest} to {highest}"
+    if wrong is not None:
+        raise BadParameter(name, wrong, [f"a whole number from {lowest} to {highest}"])
+    return int(text)
 
 
 def bbox(text: str | None, crs: ServedCrs) -> Box | None:
@@ -116,6 +118,12 @@ def bbox(text: str | None, crs: ServedCrs) -> Box | None:
         order = "latitude" if crs.swapped else "longitude"
         raise BadParameter("bbox", f"{text!r} leaves the earth; this CRS wants {order} first", allowed)
     return (west, south, east, north)
+
+
+def query_text(request: Request) -> str:
+    """The request's query string as it came."""
+    text: bytes = request.scope["query_string"]
+    return text.decode("latin-1")
 
 
 def check_values(given: QueryParams, city: City) -> None:
@@ -221,8 +229,10 @@ def ids(layer: Layer, text: str | None) -> tuple[str, ...] | None:
 
 def words(catalog: Catalog, layer: Layer, text: str | None) -> tuple[Word, ...]:
     """`q`: words, all of which a feature must have in its texts or in what its codes mean. Raises BadParameter."""
-    wanted = (text or "").split()
-    if len(wanted) > MAX_WORDS or "\0" in (text or ""):
+    if text is None:
+        return ()
+    wanted = text.split()
+    if len(wanted) > MAX_WORDS or "\0" in text:
         raise BadParameter("q", "has too many words or a NUL", [f"at most {MAX_WORDS} words"])
     coded = {name: catalog.codes[decl.codes].codes for name, decl in layer.fields.items() if decl.codes}
     found = []
@@ -281,9 +291,8 @@ def counting(prefer: str) -> Counting | None:
 
 def property_filters(layer: Layer, given: QueryParams) -> tuple[tuple[str, Value], ...]:
     """Parameters named after properties. Raises BadParameter when a value is of the wrong type."""
-    return tuple(
-        (name, parse_value(layer, name, value)) for name, value in given.multi_items() if name in property_names(layer)
-    )
+    names = property_names(layer)
+    return tuple((name, parse_value(layer, name, value)) for name, value in given.multi_items() if name in names)
 
 
 def cql_filter(layer: Layer, given: QueryParams, city: City) -> Filter | None:

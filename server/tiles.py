@@ -32,8 +32,8 @@ async def get_tile(context: Context, request: Request, layer: Layer) -> Response
     TILE.check(given)
     context.metadata.refresh_if_due()
     box = _box(request, layer)
-    moment = parameters.moment(given, context.catalog.city) if request.url.query else NOW
-    cql = parameters.cql_filter(layer, given, context.catalog.city) if request.url.query else None
+    moment = parameters.moment(given, context.catalog.city) if given else NOW
+    cql = parameters.cql_filter(layer, given, context.catalog.city) if given else None
     headers = context.caching.tagged(request, layer, moment, _MVT, keep=_FRESH)
     if await context.caching.unchanged(request, layer, headers.get("ETag")):
         return Response(status_code=304, headers=headers)

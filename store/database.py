@@ -78,6 +78,10 @@ def _translated() -> Iterator[None]:
                        ) from error  # fmt: skip
     except psycopg.OperationalError as error:
         raise ConnectionLost from error
+    except psycopg.InternalError as error:
+        if error.sqlstate is not None:
+            raise
+        raise ConnectionLost from error  # the driver's own word for a connection that broke within an answer
 
 
 class Database:

@@ -117,6 +117,14 @@ def test_a_connection_lost_in_the_middle_is_told_as_such(empty_store: Database) 
     assert empty_store.thread_fetch(sql.SQL("SELECT 3")) == [(3,)]
 
 
+def test_what_the_driver_makes_of_an_answer_that_breaks_off_is_a_lost_connection(empty_store: Database) -> None:
+    """Seldom, when a session ends while its rows are on the way; an error that the database tells is another thing."""
+    with pytest.raises(ConnectionLost), empty_store.thread_session():
+        raise psycopg.InternalError("received 2 results from command 'FETCH FORWARD 400'")
+    with pytest.raises(psycopg.errors.InternalError_), empty_store.thread_session() as conn:
+        conn.execute("SELECT st_geomfromtext('POINT(')")
+
+
 def test_a_database_that_is_not_there_is_told_within_the_promised_time(tmp_path: Path) -> None:
     store = Database(StoreSettings(tmp_path, f"host={tmp_path} dbname=none", statement_timeout=1, pool_size=1))
     started = time.monotonic()
