@@ -167,7 +167,8 @@ def _prepare(job: _Load, name: str, progress: Progress) -> crs_rules.Recognised:
                 job.edges.add(done.edges)
                 job.ending += done.ending
             progress(account.read, source.total)
-    return_memory()
+    if large:
+        return_memory()
     job.repeated = told_keys.repeated(layer, job.rows)
     job.rows.leave_out(job.repeated)
     return recognised
