@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -234,16 +234,19 @@ _BEFORE_TWO_CLOCKS = """
 """
 
 
-def test_a_database_with_data_is_brought_from_the_first_step_to_the_last(
-    dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _fill_after(step: int, dsn: str, fill: Callable[[psycopg.Connection[Any]], object]) -> None:
+    """Bring a database to what it was after a step, and put data into it."""
     every = migrate.steps()
-    monkeypatch.setattr(migrate, "steps", lambda: every[:1])
-    migrate.migrate(dsn)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "steps", lambda: every[:step])
+        migrate.migrate(dsn)
     with psycopg.connect(dsn) as conn:
-        conn.execute(_BEFORE_TWO_CLOCKS)
-    monkeypatch.undo()
-    assert len(migrate.migrate(dsn)) == len(every) - 1
+        fill(conn)
+
+
+def test_a_database_with_data_is_brought_from_the_first_step_to_the_last(dsn: str) -> None:
+    _fill_after(1, dsn, lambda conn: conn.execute(_BEFORE_TWO_CLOCKS))
+    assert len(migrate.migrate(dsn)) == len(migrate.steps()) - 1
     layer = catalog.default().layer("hydro_stations")
     with psycopg.connect(dsn) as conn:
         tables.ensure(conn, layer)
@@ -279,15 +282,8 @@ _BEFORE_OBSERVATION_HISTORY = """
 """
 
 
-def test_observations_of_before_have_a_history_from_now_on(
-    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    every = migrate.steps()
-    monkeypatch.setattr(migrate, "steps", lambda: every[:4])
-    migrate.migrate(dsn)
-    with psycopg.connect(dsn) as conn:
-        conn.execute(_BEFORE_OBSERVATION_HISTORY)
-    monkeypatch.undo()
+def test_observations_of_before_have_a_history_from_now_on(dsn: str, tmp_path: Path) -> None:
+    _fill_after(4, dsn, lambda conn: conn.execute(_BEFORE_OBSERVATION_HISTORY))
     migrate.migrate(dsn)
     with psycopg.connect(dsn) as conn:  # before any load has made tables
         known = observations.known(OBSERVATIONS, sql.Literal(1))
@@ -303,13 +299,8 @@ def test_observations_of_before_have_a_history_from_now_on(
         assert conn.execute("SELECT value FROM data.hydro_observations").fetchall() == [(31.6,)]
 
 
-def test_a_new_layers_history_is_that_of_the_step(shaped: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    every = migrate.steps()
-    monkeypatch.setattr(migrate, "steps", lambda: every[:4])
-    migrate.migrate(dsn)
-    with psycopg.connect(dsn) as conn:
-        conn.execute(_BEFORE_OBSERVATION_HISTORY)
-    monkeypatch.undo()
+def test_a_new_layers_history_is_that_of_the_step(shaped: str, dsn: str) -> None:
+    _fill_after(4, dsn, lambda conn: conn.execute(_BEFORE_OBSERVATION_HISTORY))
     migrate.migrate(dsn)
     assert _shape(dsn) == _shape(shaped)
 
@@ -325,18 +316,16 @@ def _shape(dsn: str) -> list[Any]:
     return [_columns(dsn, "hydro_observations__history"), rows]
 
 
-def test_versions_that_ended_before_are_still_known_twice(
-    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_versions_that_ended_before_are_still_known_twice(dsn: str, tmp_path: Path) -> None:
     """Before step 8 a version that ended was two rows: believed to hold on, superseded; and held until then."""
-    every, layer = migrate.steps(), catalog.default().layer("parcels")
-    monkeypatch.setattr(migrate, "steps", lambda: every[:7])
-    migrate.migrate(dsn)
-    with psycopg.connect(dsn) as conn:
+    layer = catalog.default().layer("parcels")
+
+    def fill(conn: psycopg.Connection[Any]) -> None:
         tables.ensure(conn, layer)
         conn.execute("ALTER TABLE data.parcels__history DROP COLUMN _ended, DROP COLUMN _held_to")
         conn.execute(_BEFORE_ONE_ROW)
-    monkeypatch.undo()
+
+    _fill_after(7, dsn, fill)
     migrate.migrate(dsn)
     store = Database(settings_for(dsn, tmp_path / "data"))
     path = tmp_path / "later.csv"
