@@ -219,7 +219,8 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
         done = bulk.adopt(conn, layer, lying)
     else:
         done = publish.publish_features(conn, layer, release, options.mode, job.snapshot_of, ended=ended)
-        publish.tell_planner(conn, layer, done)
+        if options.kind != "edit":  # which changes too little
+            publish.tell_planner(conn, layer, done)
     report.counts = replace(done, read=account.read, quarantined=account.refused)
     before = releases.before(conn, layer, release) if options.mode == "update" else None
     extent = (
