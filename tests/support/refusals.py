@@ -13,9 +13,13 @@ from typing import Any
 
 import httpx
 
+#: The first folder on the way to the code, wherever it was checked out.
+_ROOT = re.escape(f"/{Path(__file__).resolve().parts[1]}/")
+
 #: What only the server's inside has: code, its files, the database's words and tables.
 _INSIDE = re.compile(
-    r"Traceback|json\.exception|psycopg|sqlalchemy|pydantic|shapely|GEOS|pyproj\b|starlette|pygeoapi\.|site-packages|\.py\b|/home/|/work/"
+    r"Traceback|json\.exception|psycopg|sqlalchemy|pydantic|shapely|GEOS|pyproj\b|starlette|pygeoapi\.|site-packages|\.py\b|/home/"
+    rf"|{_ROOT}"
     r"|/usr/|/tmp/|<class|object at 0x|syntax error|SQLSTATE|LINE \d|\bdata\.\w+__|shikong\.[a-z_]+\b.{0,20}relation"
     r"|[A-Z]\w+(?:Error|Exception)\b|NoneType|ufunc|tell the operator"
 )
