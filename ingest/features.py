@@ -37,6 +37,7 @@ from shikong.ingest.workers import Workers, return_memory, workers
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import bulk, copying, publish, quarantine, releases, tables
+from shikong.store.blocks import Blocks
 from shikong.store.database import Database
 from shikong.store.ordered import OrderedRows
 from shikong.store.publish import Mode
@@ -198,9 +199,9 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     first, ended = tables.next_row(conn, layer), 0
     if options.ending:
         ended = publish.end_features(conn, layer, release, options.ending, options.valid_from)
-    aside = database is not None and len(job.rows) >= bulk.LEAST_ROWS and bulk.is_first(conn, layer)
+    lying: list[Blocks] | None = None
     near = None if job.edges is None else job.beside.submit(job.edges.near_loose)
-    if database is not None and aside:
+    if database is not None and len(job.rows) >= bulk.LEAST_ROWS and bulk.is_first(conn, layer):
         with bulk.filled(database, conn, layer, release, job.rows) as lying:
             _check_whole(job, release, near)
     else:
@@ -215,7 +216,7 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
     quarantine.add_rows(conn, layer, release, _refused_rows(job))
     quarantine.add_findings(conn, release, (finding.row for finding in account.findings))
     quarantine.add_results(conn, layer, release, account.counts, account.unchecked)
-    if aside:
+    if lying is not None:
         done = bulk.adopt(conn, layer, lying)
     else:
         done = publish.publish_features(conn, layer, release, options.mode, job.snapshot_of, ended=ended)

@@ -81,7 +81,7 @@ def check(layer: Layer, shapes: Geometries, first_row: int) -> tuple[Geometries,
         coordinates, owner = shapely.get_coordinates(shapes, return_index=True)
         outside[owner[~np.isfinite(coordinates).all(axis=1)]] = True
     find(outside, "outside_the_earth", lambda row: bounds[row].tolist())
-    rule = next((rule for rule in layer.quality if isinstance(rule, ValidGeometry)), None)
+    rule = layer.rule(ValidGeometry)
     invalid = ~shapely.is_valid(shapes) & keep
     if rule is not None and invalid.any():
         reasons = shapely.is_valid_reason(shapes)

@@ -9,13 +9,15 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, StringConstraints, model_validator
 
 from shikong.layers import rules
 from shikong.layers.declared import Declared, Identifier
 from shikong.layers.source import SourceDecl
+
+OneRule = TypeVar("OneRule", bound=Declared)
 
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
@@ -169,6 +171,10 @@ class Layer(Declared):
     def key_field(self) -> str:
         """The name of the field that identifies a feature."""
         return next(name for name, field in self.fields.items() if field.key)
+
+    def rule(self, kind: type[OneRule]) -> OneRule | None:
+        """The layer's quality rule of a kind, the first of several."""
+        return next((rule for rule in self.quality if isinstance(rule, kind)), None)
 
     def field_type(self, name: str) -> FieldType:
         """The type of a property, declared or one that every feature has."""

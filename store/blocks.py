@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ _ROWS = 128
 #: How much larger than its rows a block's area is (degrees), so that it is an area where they lie on one line.
 _MARGIN = sql.Literal(1e-9)
 
+_SRID = sql.Literal(tables.SRID)
+
 
 @dataclass(frozen=True)
 class Blocks:
@@ -31,13 +34,14 @@ class Blocks:
     boxes: NDArray[np.float64]
 
 
-def refresh(conn: Connection[tuple[object, ...]], layer: Layer, since: int = 0) -> None:
+def refresh(conn: Connection[Any], layer: Layer, since: int = 0) -> None:
     """Write down anew where each run of a layer's present rows lies, from the run on in which the row `since` is.
 
     The areas of runs before are never too small: rows are not moved, they only go.
     """
     parts = {
         "blocks": tables.blocks(layer), "table": tables.table(layer), "rows": sql.Literal(_ROWS), "margin": _MARGIN,
+        "srid": _SRID,
     }  # fmt: skip
     params = {"since": since - since % _ROWS}
     conn.execute(sql.SQL("DELETE FROM {blocks} WHERE first >= %(since)s").format(**parts), params)
@@ -53,9 +57,9 @@ def blocks_of(first: int, boxes: NDArray[np.float64]) -> Blocks:
     return Blocks(numbers[starts], np.r_[numbers[starts[1:]] - 1, numbers[-1:]], np.hstack([low, high]))
 
 
-def write(conn: Connection[tuple[object, ...]], layer: Layer, found: Sequence[Blocks]) -> None:
+def write(conn: Connection[Any], layer: Layer, found: Sequence[Blocks]) -> None:
     """Write down where the rows of a layer lie that has none so far."""
-    parts = {"blocks": tables.blocks(layer), "margin": _MARGIN}
+    parts = {"blocks": tables.blocks(layer), "margin": _MARGIN, "srid": _SRID}
     columns = [np.concatenate([each.first for each in found]), np.concatenate([each.last for each in found])]
     columns += list(np.concatenate([each.boxes for each in found]).T)
     conn.execute(sql.SQL(_WRITE).format(**parts), [column.tolist() for column in columns])
@@ -63,13 +67,13 @@ def write(conn: Connection[tuple[object, ...]], layer: Layer, found: Sequence[Bl
 
 _REFRESH = """
     INSERT INTO {blocks} (first, last, area)
-    SELECT min(_row), max(_row), st_setsrid(st_expand(st_extent(geom), {margin})::geometry, 4490)
+    SELECT min(_row), max(_row), st_setsrid(st_expand(st_extent(geom), {margin})::geometry, {srid})
     FROM {table} WHERE _row >= %(since)s GROUP BY _row / {rows}
 """
 
 _WRITE = """
     INSERT INTO {blocks} (first, last, area)
-    SELECT first, last, st_expand(st_makeenvelope(west, south, east, north, 4490), {margin})
+    SELECT first, last, st_expand(st_makeenvelope(west, south, east, north, {srid}), {margin})
     FROM unnest(%s::bigint[], %s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::float8[])
         AS found (first, last, west, south, east, north)
 """

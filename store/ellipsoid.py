@@ -54,14 +54,13 @@ def rings_of(geometries: Any) -> Rings:
     surfaces = np.flatnonzero(np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes))
     coordinates = shapely.get_coordinates(shapes[surfaces])
     points = shapely.get_num_coordinates(shapes[surfaces])
-    whole = np.repeat(_is_one_ring(coordinates, points), points)
-    simple = np.flatnonzero(whole[np.cumsum(points) - points])
-    rest = np.setdiff1d(np.arange(len(surfaces)), simple, assume_unique=True)
-    others = _rings_of_parts(shapes[surfaces[rest]])
+    alone = _is_one_ring(coordinates, points)
+    simple, rest = surfaces[alone], surfaces[~alone]
+    others = _rings_of_parts(shapes[rest])
     return Rings(
-        np.concatenate([coordinates[whole], others.coordinates]),
-        np.concatenate([np.repeat(np.arange(len(simple)), points[simple]), len(simple) + others.ring]),
-        np.concatenate([surfaces[simple], surfaces[rest][others.shape]]),
+        np.concatenate([coordinates[np.repeat(alone, points)], others.coordinates]),
+        np.concatenate([np.repeat(np.arange(len(simple)), points[alone]), len(simple) + others.ring]),
+        np.concatenate([simple, rest[others.shape]]),
         np.concatenate([np.ones(len(simple), dtype=bool), others.rim]),
     )
 

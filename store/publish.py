@@ -23,7 +23,7 @@ from shikong.store.releases import Counts
 #: `replace` ends what is not staged any more, `update` leaves it.
 Mode = Literal["replace", "update"]
 
-#: Where fewer than one row in so many is new, what is known of the others is left as it is.
+#: Where fewer than one row in so many came or went, what is known of the others is left as it is.
 _FEW = 10
 
 
@@ -82,7 +82,7 @@ def publish_features(
         current = _number(conn, "SELECT count(*) FROM {table}", parts, params)
     else:  # what an update costs follows what it changes, however much there is
         current = before.rows + fresh - gone - swept
-    blocks.refresh(conn, layer, first if fresh * _FEW < current else 0)
+    blocks.refresh(conn, layer, 0 if _is_much(fresh + gone + swept, current) else first)
     staged = _number(conn, "SELECT count(*) FROM {staged}", parts, params)
     conn.execute(sql.SQL("DROP TABLE {staged}").format(**parts))
     return Counts(
@@ -93,8 +93,13 @@ def publish_features(
 
 def tell_planner(conn: Connection[Any], layer: Layer, done: Counts) -> None:
     """Let the planner know what the layer holds now, unless that is much the same as before."""
-    if (done.added + done.changed + done.ended) * _FEW >= (done.current or 0):
+    if _is_much(done.added + done.changed + done.ended, done.current or 0):
         conn.execute(sql.SQL("ANALYZE {}").format(tables.table(layer)))
+
+
+def _is_much(changes: int, rows: int) -> bool:
+    """Whether what came and went is much beside what a layer holds, so that what is known of it is found out anew."""
+    return changes * _FEW >= rows
 
 
 def end_features(conn: Connection[Any], layer: Layer, release: int, keys: Sequence[Any], at: datetime | None) -> int:

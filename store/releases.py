@@ -131,7 +131,8 @@ def extent_of(conn: Connection[Any], layer: Layer) -> Extent:
     box = rim.bounds(conn, layer)
     known = _BOX if box is None else sql.SQL("{}, {}, {}, {}").format(*map(sql.Literal, box))
     row = conn.execute(
-        sql.SQL("SELECT {}, {} FROM {}").format(known, _time(layer, whole=True), tables.table(layer))
+        # One row also where nothing is left to be gathered from all of them.
+        sql.SQL("SELECT {}, {} FROM {} LIMIT 1").format(known, _time(layer, whole=True), tables.table(layer))
     ).fetchone()
     assert row is not None
     return _extent(row)

@@ -65,6 +65,11 @@ def series(layer: Layer) -> sql.Identifier:
     return sql.Identifier("data", f"{layer.id}__series")
 
 
+def unique_columns(layer: Layer) -> list[str]:
+    """What tells rows that hold apart: versions of one feature differ in when they begin."""
+    return [layer.key_field, *(["valid_from"] if layer.versioned else [])]
+
+
 def row_columns(layer: Layer) -> list[str]:
     """The columns that make up a feature's content, in table order (without bookkeeping)."""
     columns = [*layer.fields, "origin"]
@@ -136,7 +141,7 @@ _GIST = sql.SQL("CREATE INDEX {} ON {} USING gist ({})")
 def index_statements(layer: Layer, name: str) -> dict[str, sql.Composed]:
     """What makes the indexes of `data.<name>`, a table of what holds now, each named `<name>__<what>`; by what."""
     of = sql.Identifier("data", name)
-    unique = sql.SQL(", ").join(map(sql.Identifier, [layer.key_field, *(["valid_from"] if layer.versioned else [])]))
+    unique = sql.SQL(", ").join(map(sql.Identifier, unique_columns(layer)))
     made = {"key": sql.SQL("CREATE UNIQUE INDEX {} ON {} ({})").format(sql.Identifier(f"{name}__key"), of, unique)}
     for column in ("geom", *(["geom_3857"] if layer.tiles else [])):
         made[column] = _GIST.format(sql.Identifier(f"{name}__{column}"), of, sql.Identifier(column))

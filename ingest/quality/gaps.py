@@ -80,7 +80,7 @@ def around_changes(conn: Connection[Any], layer: Layer, release: int, rule: NoGa
 
 def left_by_ended(conn: Connection[Any], layer: Layer, release: int) -> list[Finding]:
     """The gaps that features leave which a release has ended, and that is all it does."""
-    rule = next((rule for rule in layer.quality if isinstance(rule, NoGaps)), None)
+    rule = layer.rule(NoGaps)
     if rule is None:
         return []
     with staging(conn, layer) as staged:  # nothing comes in their place

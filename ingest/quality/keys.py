@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from shikong.ingest.quality.findings import Finding
 from shikong.layers.model import Layer
+from shikong.store import tables
 from shikong.store.ordered import OrderedRows
 
 
@@ -46,7 +47,8 @@ class Keys:
             return []
         suspects = order[np.r_[False, same] | np.r_[same, False]]
         numbers = np.concatenate([part.rows for part in self._parts])[suspects].tolist()
-        told = sorted((row["_source_row"], *(row[name] for name in _names(layer))) for row in rows.find(numbers))
+        names = ["_source_row", *tables.unique_columns(layer)]
+        told = sorted(tuple(row[name] for name in names) for row in rows.find(numbers))
         seen: set[tuple[Any, ...]] = set()
         found = []
         for number, *key in told:
@@ -56,14 +58,9 @@ class Keys:
         return found
 
 
-def _names(layer: Layer) -> list[str]:
-    """What tells rows apart: versions of one feature differ in when they begin."""
-    return [layer.key_field, *(["valid_from"] if layer.versioned else [])]
-
-
 def keys_of(layer: Layer, rows: pa.RecordBatch) -> KeyHashes:
     """The keys of rows in the columns of staging."""
-    hashes = pd.util.hash_pandas_object(rows.select(_names(layer)).to_pandas(), index=False)
+    hashes = pd.util.hash_pandas_object(rows.select(tables.unique_columns(layer)).to_pandas(), index=False)
     return KeyHashes(rows.column("_source_row").to_numpy(), np.asarray(hashes, np.uint64))
 
 

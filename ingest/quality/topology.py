@@ -84,8 +84,8 @@ class _Slice:
 def wants_edges(layer: Layer, mode: Mode) -> bool:
     """Whether the staged rows' edges alone tell which of them may break a rule: no others stay beside them, and the
     only topological rule is `no_overlap`."""
-    apart = _rule(layer, rules.NoGaps) or _rule(layer, rules.Within)
-    return mode == "replace" and _rule(layer, rules.NoOverlap) is not None and apart is None
+    apart = layer.rule(rules.NoGaps) or layer.rule(rules.Within)
+    return mode == "replace" and layer.rule(rules.NoOverlap) is not None and apart is None
 
 
 def check(
@@ -101,17 +101,23 @@ def check(
 
     unchecked: takes the rules that could not be checked, with the reason. near: the rows near loose edges.
     """
-    overlap, gaps, within = (_rule(layer, kind) for kind in (rules.NoOverlap, rules.NoGaps, rules.Within))
+    overlap, gaps, within = layer.rule(rules.NoOverlap), layer.rule(rules.NoGaps), layer.rule(rules.Within)
     boundary = None if within is None else _boundary(conn, catalog, within)
     if within is not None and boundary is None:
         unchecked["within"] = f"{within.layer} has no rows yet, so nothing lies within it"
-    if near is not None and (found := _near_edges(conn, layer, mode, overlap, near)) is not None:
+    if (
+        near is not None
+        and overlap is not None
+        and (found := _near_edges(conn, layer, mode, overlap, near)) is not None
+    ):
         yield from found
         return
     if gaps is not None and mode == "update" and gap_search.is_small(conn, layer):
         yield from gap_search.around_changes(conn, layer, release, gaps)
         gaps = None
-    yield from _swept(conn, layer, mode, overlap, gaps, None if boundary is None else (within, boundary))
+    yield from _swept(
+        conn, layer, mode, overlap, gaps, None if within is None or boundary is None else (within, boundary)
+    )
 
 
 def _swept(
@@ -161,10 +167,6 @@ def _near_edges(
         if not near.widen(near.boxes_of(overlapping)):
             return found
     return None
-
-
-def _rule(layer: Layer, kind: type[Any]) -> Any:
-    return next((rule for rule in layer.quality if isinstance(rule, kind)), None)
 
 
 def _boundary(conn: Connection[Any], catalog: Catalog, within: rules.Within) -> Any:
