@@ -93,9 +93,11 @@ def _reference_faults(
     home: Path, layer: Layer, layers: dict[str, Layer], codes: dict[str, CodeList]
 ) -> Iterator[Fault]:
     path = home / layer.theme / f"{layer.id}.yml"
-    for name, field in layer.fields.items():
-        if field.codes and field.codes not in codes:
-            yield Fault(path, 1, f"fields.{name}.codes", f"no code list {field.codes!r}; known: {sorted(codes)}")
+    coded = {f"fields.{name}": field.codes for name, field in layer.fields.items()}
+    coded |= {f"parameters.{name}": parameter.codes for name, parameter in layer.parameters.items()}
+    for place, listed in coded.items():
+        if listed and listed not in codes:
+            yield Fault(path, 1, f"{place}.codes", f"no code list {listed!r}; known: {sorted(codes)}")
     for number, rule in enumerate(layer.quality):
         target = getattr(rule, "layer", None)
         if target is None:

@@ -9,17 +9,16 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from shikong.layers import rules
 from shikong.layers.declared import Declared, Identifier
 from shikong.layers.source import SourceDecl
+from shikong.layers.styles import Colour, RasterStyle, StyleDecl, Text
 
 OneRule = TypeVar("OneRule", bound=Declared)
-
-Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 FieldType = Literal["string", "integer", "number", "boolean", "date", "datetime"]
 GeometryType = Literal["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"]
@@ -28,13 +27,6 @@ Theme = Literal["base", "planning", "nature", "water", "culture", "catalogue"]
 
 #: Names that every feature has besides its declared fields; a declaration may not use them.
 RESERVED_FIELDS = frozenset({"id", "geom", "geometry", "valid_from", "valid_to", "origin", "release"})
-
-
-class Text(Declared):
-    """A text for people, in both of the service's languages."""
-
-    zh: str
-    en: str
 
 
 class FieldDecl(Declared):
@@ -73,7 +65,7 @@ class TimeDecl(Declared):
 
 
 class TilesDecl(Declared):
-    """Zoom levels (of WebMercatorQuad) at which vector tiles are cut."""
+    """Zoom levels (of WebMercatorQuad; other matrix sets at the same scales) at which tiles are served."""
 
     min_zoom: int = Field(ge=0, le=22)
     max_zoom: int = Field(ge=0, le=22)
@@ -83,13 +75,6 @@ class TilesDecl(Declared):
         if self.min_zoom > self.max_zoom:
             raise ValueError("min_zoom is above max_zoom")
         return self
-
-
-class StyleDecl(Declared):
-    """How a layer is drawn: one colour, or the colours of a field's code list."""
-
-    color: Colour
-    by: Identifier | None = Field(None, description="a field with `codes`; its code list gives the colours")
 
 
 class AccessDecl(Declared):
@@ -105,6 +90,7 @@ class ParameterDecl(Declared):
     title: Text
     unit: str = Field(description="UCUM unit, for example m, mm, m3/s")
     aliases: tuple[str, ...] = ()
+    codes: Identifier | None = Field(None, description="the code list that its values come from, as numbers")
 
 
 class Layer(Declared):
@@ -125,7 +111,10 @@ class Layer(Declared):
     time: TimeDecl | None = None
     quality: tuple[rules.Rule, ...] = Field((), description="rules that every row must pass; a name, or a rule in full")
     tiles: TilesDecl | None = None
-    style: StyleDecl | None = None
+    style: StyleDecl | None = Field(None, description="features: how they are drawn")
+    styles: dict[Identifier, RasterStyle] = Field(
+        default_factory=dict, description="coverage and cube: ways to draw it, the usual one first"
+    )
     access: AccessDecl
     source: SourceDecl | None = Field(None, description="where deliveries come from by themselves")
 
@@ -133,8 +122,9 @@ class Layer(Declared):
     def _kind_has_its_parts(self) -> Self:
         if self.kind == "features":
             self._check_features()
-        elif self.geometry or self.fields or self.tiles or self.style:
-            raise ValueError(f"`geometry`, `fields`, `tiles` and `style` belong to kind features, not {self.kind}")
+        elif self.geometry or self.fields or self.style:
+            raise ValueError(f"`geometry`, `fields` and `style` belong to kind features, not {self.kind}")
+        self._check_drawing()
         if (self.kind in ("observations", "coverage", "cube")) != bool(self.parameters):
             raise ValueError("`parameters` are needed by kind observations, coverage and cube, and only there")
         if (self.kind == "observations") != bool(self.stations):
@@ -163,6 +153,21 @@ class Layer(Declared):
             field = self.fields.get(self.style.by)
             if field is None or not field.codes:
                 raise ValueError(f"style.by: {self.style.by!r} is not a field with `codes`")
+        if self.style and self.style.label and self.style.label.field not in self.fields:
+            raise ValueError(f"style.label: {self.style.label.field!r} is not a field")
+
+    def _check_drawing(self) -> None:
+        drawn = self.kind in ("coverage", "cube")
+        if self.tiles and not drawn and self.kind != "features":
+            raise ValueError(f"`tiles` belong to kind features, coverage and cube, not {self.kind}")
+        if bool(self.styles) != (drawn and self.tiles is not None):
+            raise ValueError("`styles` are needed by kind coverage and cube with `tiles`, and only there")
+        for name, style in self.styles.items():
+            wanted = {*(style.bands or ()), *([style.palette] if style.palette else [])}
+            if unknown := wanted - set(self.parameters):
+                raise ValueError(f"styles.{name}: {sorted(unknown)} are no parameters of the layer")
+            if style.palette and not self.parameters[style.palette].codes:
+                raise ValueError(f"styles.{name}.palette: {style.palette!r} is not a parameter with `codes`")
 
     def __hash__(self) -> int:
         return hash(self.id)

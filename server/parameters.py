@@ -114,7 +114,7 @@ def bbox(text: str | None, crs: ServedCrs) -> Box | None:
     if north_of_itself or (east_of_itself and not crs.same_as_storage):  # in degrees, over the antimeridian
         raise BadParameter("bbox", f"{text!r} has its lower and upper corners swapped", allowed)
     west, south, east, north = crs.box_to_storage((first, second, third, fourth))
-    if west < -180 or east > 180 or south < -90 or north > 90:
+    if not (-180 <= min(west, east) <= max(west, east) <= 180 and -90 <= south <= north <= 90):
         order = "latitude" if crs.swapped else "longitude"
         raise BadParameter("bbox", f"{text!r} leaves the earth; this CRS wants {order} first", allowed)
     return (west, south, east, north)

@@ -11,6 +11,7 @@ import yaml
 
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
+from shikong.layers.symbols import symbols
 from shikong.processes.registry import PROCESSORS
 from shikong.providers import crs
 from shikong.tiles.matrix import SERVED
@@ -31,6 +32,9 @@ THEMES = {
 
 #: The address that links carry, from the environment.
 _URL = "${SHIKONG_URL:-http://127.0.0.1:5000}"
+
+#: The tile matrix sets that pygeoapi itself can tell of.
+_REGISTERED = [served.id for served in SERVED.values() if served.uri]
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
@@ -109,8 +113,8 @@ def _style(catalog: Catalog, layer: Layer) -> dict[str, Any]:
         return {}
     style: dict[str, Any] = {"color": layer.style.color}
     if layer.style.by:
-        codes = catalog.codes[layer.fields[layer.style.by].codes or ""].codes
-        style |= {"by": layer.style.by, "colors": {code: entry.color for code, entry in codes.items() if entry.color}}
+        colors = {symbol.value: symbol.color for symbol in symbols(catalog, layer) if symbol.value is not None}
+        style |= {"by": layer.style.by, "colors": colors}
     return {"style": style}
 
 
@@ -142,6 +146,6 @@ def _tile_provider(layer: Layer) -> dict[str, Any]:
     assert layer.tiles is not None
     return {
         "type": "tile", "name": "shikong.tiles.provider.VectorTileProvider", "data": layer.id,
-        "options": {"zoom": {"min": layer.tiles.min_zoom, "max": layer.tiles.max_zoom}, "schemes": list(SERVED)},
+        "options": {"zoom": {"min": layer.tiles.min_zoom, "max": layer.tiles.max_zoom}, "schemes": _REGISTERED},
         "format": {"name": "mvt", "mimetype": MIMETYPE},
     }  # fmt: skip

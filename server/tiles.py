@@ -51,8 +51,9 @@ def _box(request: Request, layer: Layer) -> TileBox:
     if layer.tiles is None:
         raise NotFound(f"{layer.id} has no tiles")
     address = _address(request)
-    if not layer.tiles.min_zoom <= address.zoom <= layer.tiles.max_zoom:
-        raise NotFound(f"{layer.id} has tiles from zoom {layer.tiles.min_zoom} to {layer.tiles.max_zoom}")
+    levels = matrix.levels(address.matrix_set, layer.tiles.min_zoom, layer.tiles.max_zoom)
+    if address.zoom not in levels:
+        raise NotFound(f"{layer.id} has tiles in {address.matrix_set} from zoom {levels[0]} to {levels[-1]}")
     try:
         return matrix.box(address)
     except IndexError as error:
@@ -71,6 +72,4 @@ def _address(request: Request) -> TileAddress:
     numbers = []
     for name in ("tileMatrix", "tileRow", "tileCol"):
         numbers.append(parameters.whole_number(name, path[name], 0, 0, 2**31))
-    if numbers[0] > matrix.MAX_ZOOM:
-        raise NotFound(f"zoom {numbers[0]} is above {matrix.MAX_ZOOM}")
     return TileAddress(path["tileMatrixSetId"], *numbers)

@@ -100,7 +100,7 @@ def test_a_box_is_read_in_the_axis_order_of_its_crs(text: str | None, served: cr
     [
         ("", "not numbers"), ("1,2,3", "3 numbers"), ("1,2,3,4,5", "5 numbers"), ("a,b,c,d", "not numbers"),
         ("1,2,3,nan", "not finite"), ("1,2,inf,4", "not finite"), ("1,4,3,2", "swapped"), ("3,4,1,2", "swapped"),
-        ("-181,0,0,1", "leaves the earth"), ("0,0,181,1", "leaves the earth"), ("0,-91,1,0", "leaves the earth"),
+        ("-181,0,0,1", "leaves the earth"), ("0,0,181,1", "leaves the earth"), ("181,0,0,1", "leaves the earth"), ("0,-91,1,0", "leaves the earth"),
         ("1,2,3,4,", "not numbers"), ("1;2;3;4", "not numbers"),
     ],
 )  # fmt: skip
