@@ -14,9 +14,9 @@ from typing import Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from shikong.layers import rules
-from shikong.layers.declared import Declared, Identifier
+from shikong.layers.declared import Colour, Declared, Identifier, Text
 from shikong.layers.source import SourceDecl
-from shikong.layers.styles import Colour, RasterStyle, StyleDecl, Text
+from shikong.layers.styles import RasterStyle, StyleDecl
 
 OneRule = TypeVar("OneRule", bound=Declared)
 

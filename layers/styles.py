@@ -5,20 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from shikong.layers.declared import Declared, Identifier
-
-Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
-
-
-class Text(Declared):
-    """A text for people, in both of the service's languages."""
-
-    zh: str
-    en: str
+from shikong.layers.declared import Colour, Declared, Identifier, Text
 
 
 class LabelDecl(Declared):

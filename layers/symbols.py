@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shikong.layers.catalog import Catalog
+from shikong.layers.declared import Text
 from shikong.layers.model import Layer
-from shikong.layers.styles import Text
 
 
 @dataclass(frozen=True)

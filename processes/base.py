@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pygeoapi.process.base import BaseProcessor
 
-from shikong.layers.model import Text
+from shikong.layers.declared import Text
 
 
 class BadInput(Exception):

@@ -13,7 +13,7 @@ from psycopg import sql
 from pydantic import Field
 
 from shikong.layers import catalog
-from shikong.layers.model import Text
+from shikong.layers.declared import Text
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.moments import Known
 from shikong.store import moments

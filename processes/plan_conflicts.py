@@ -12,7 +12,8 @@ from psycopg import sql
 from pydantic import Field
 
 from shikong.layers import catalog
-from shikong.layers.model import Layer, Text
+from shikong.layers.declared import Text
+from shikong.layers.model import Layer
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.moments import Then
 from shikong.store import ellipsoid, moments

@@ -18,7 +18,7 @@ from psycopg import sql
 from pydantic import Field
 
 from shikong.layers import catalog
-from shikong.layers.model import Text
+from shikong.layers.declared import Text
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.moments import Then
 from shikong.store import as_of, moments, observations, tables

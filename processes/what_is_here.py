@@ -14,7 +14,8 @@ from psycopg import Connection, sql
 from pydantic import Field
 
 from shikong.layers import catalog
-from shikong.layers.model import Layer, Text
+from shikong.layers.declared import Text
+from shikong.layers.model import Layer
 from shikong.processes.base import Process, titled
 from shikong.processes.moments import Then
 from shikong.store import moments, places, rasters, tables

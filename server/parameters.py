@@ -15,7 +15,8 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from shikong.layers.catalog import Catalog
-from shikong.layers.model import City, Layer, Text
+from shikong.layers.declared import Text
+from shikong.layers.model import City, Layer
 from shikong.providers import crs as crs_rules
 from shikong.providers.cql2.compile import Filter, compile_filter
 from shikong.providers.cql2.parse import language

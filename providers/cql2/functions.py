@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import sql
 
-from shikong.layers.model import Text
+from shikong.layers.declared import Text
 from shikong.providers.cql2.parse import Node
 from shikong.providers.cql2.terms import NUMERIC, Kind, Scope, Term, bad
 

@@ -25,7 +25,8 @@ from scipy.ndimage import map_coordinates
 
 from shikong.ingest.errors import EmptySource, IngestError, UnknownCrs, UnreadableSource
 from shikong.layers import catalog
-from shikong.layers.model import DatumShift, ParameterDecl, Text
+from shikong.layers.declared import Text
+from shikong.layers.model import DatumShift, ParameterDecl
 from shikong.providers.coverage import CogProvider
 from shikong.providers.cube import ZarrEDRProvider
 from shikong.providers.knowledge import as_known_at

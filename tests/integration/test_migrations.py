@@ -16,7 +16,8 @@ import pytest
 from psycopg import sql
 
 from shikong.layers import catalog
-from shikong.layers.model import FieldDecl, Layer, Text
+from shikong.layers.declared import Text
+from shikong.layers.model import FieldDecl, Layer
 from shikong.store import as_of, migrate, observations, tables
 from shikong.store.cluster import Cluster
 from shikong.store.database import Database

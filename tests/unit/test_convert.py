@@ -18,7 +18,8 @@ from shikong.ingest.convert import Converted, convert, map_fields
 from shikong.ingest.errors import IngestError
 from shikong.ingest.quality.findings import Finding
 from shikong.layers import catalog
-from shikong.layers.model import FieldDecl, Layer, Text
+from shikong.layers.declared import Text
+from shikong.layers.model import FieldDecl, Layer
 
 CATALOG = catalog.default()
 VENUES = CATALOG.layer("culture_venues")

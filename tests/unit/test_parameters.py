@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from shikong.layers import catalog
-from shikong.layers.model import FieldDecl, Text
+from shikong.layers.declared import Text
+from shikong.layers.model import FieldDecl
 from shikong.providers import crs
 from shikong.providers.errors import BadParameter, UnknownParameter
 from shikong.providers.items import Sort, property_names
