@@ -27,7 +27,7 @@ from shikong.ingest.quality.findings import Finding
 from shikong.ingest.readers.base import Batch, FeatureSource, object_array
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import locks, present, publish, quarantine, releases, tables
+from shikong.store import locks, present, publish, quarantine, releases, tables, touched
 from shikong.store.database import Database
 from shikong.store.errors import OlderThanKnown
 from shikong.store.present import Present
@@ -275,7 +275,8 @@ def _end(conn: Connection[Any], layer: Layer, keys: list[Any], options: Options)
         current, extent = int(row[0]) if row else 0, releases.extent_of(conn, layer)
     else:
         current, extent = known.rows - ended, releases.extent_after(conn, layer, release, first, known.extent)
-    releases.finish(conn, release, Counts(0, 0, 0, ended=ended, unchanged=current, current=current), extent)
+    counts = Counts(0, 0, 0, ended=ended, unchanged=current, current=current)
+    releases.finish(conn, release, counts, extent, touched.boxes(conn, layer, release, first))
     return release, found
 
 

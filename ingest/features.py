@@ -36,7 +36,7 @@ from shikong.ingest.report import Report
 from shikong.ingest.workers import Workers, return_memory, workers
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import bulk, copying, publish, quarantine, releases, tables
+from shikong.store import bulk, copying, publish, quarantine, releases, tables, touched
 from shikong.store.blocks import Blocks
 from shikong.store.database import Database
 from shikong.store.ordered import OrderedRows
@@ -229,7 +229,8 @@ def _publish(job: _Load, path: Path, recognised: crs_rules.Recognised, database:
         if before is None
         else releases.extent_after(conn, layer, release, first, before.extent)
     )
-    releases.finish(conn, release, report.counts, extent)
+    moved = None if lying is not None else touched.boxes(conn, layer, release, first)
+    releases.finish(conn, release, report.counts, extent, moved)
     return report
 
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
-import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -17,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from shikong.ingest.errors import IngestError
+from shikong.store.helpers import end_with_parent
 
 _SERVER = "forkserver"
 
@@ -66,7 +65,7 @@ def _processes(number: int) -> ProcessPoolExecutor:
     """Processes that come from a small one without threads or sessions, which has imported what they need."""
     context = multiprocessing.get_context(_SERVER)
     context.set_forkserver_preload(["shikong.ingest.prepare"])
-    return ProcessPoolExecutor(number, mp_context=context, initializer=_end_with_parent)
+    return ProcessPoolExecutor(number, mp_context=context, initializer=end_with_parent)
 
 
 def _start(processes: ProcessPoolExecutor, number: int) -> None:
@@ -86,15 +85,3 @@ def return_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-
-
-def _end_with_parent() -> None:
-    """Let this process end when the one that uses it is gone, however that ended."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-
-
-def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
-    parent.join()
-    os._exit(1)

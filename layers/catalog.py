@@ -93,11 +93,7 @@ def _reference_faults(
     home: Path, layer: Layer, layers: dict[str, Layer], codes: dict[str, CodeList]
 ) -> Iterator[Fault]:
     path = home / layer.theme / f"{layer.id}.yml"
-    coded = {f"fields.{name}": field.codes for name, field in layer.fields.items()}
-    coded |= {f"parameters.{name}": parameter.codes for name, parameter in layer.parameters.items()}
-    for place, listed in coded.items():
-        if listed and listed not in codes:
-            yield Fault(path, 1, f"{place}.codes", f"no code list {listed!r}; known: {sorted(codes)}")
+    yield from _code_faults(path, layer, codes)
     for number, rule in enumerate(layer.quality):
         target = getattr(rule, "layer", None)
         if target is None:
@@ -112,3 +108,15 @@ def _reference_faults(
         same = [other.id for other in layers.values() if other.source and other.source.folder == layer.source.folder]
         if len(same) > 1:
             yield Fault(path, 1, "source.folder", f"is watched for {', '.join(same)}; each layer needs its own")
+
+
+def _code_faults(path: Path, layer: Layer, codes: dict[str, CodeList]) -> Iterator[Fault]:
+    named = {f"fields.{name}": field.codes for name, field in layer.fields.items()}
+    named |= {f"parameters.{name}": parameter.codes for name, parameter in layer.parameters.items()}
+    for place, name in named.items():
+        if name and name not in codes:
+            yield Fault(path, 1, f"{place}.codes", f"no code list {name!r}; known: {sorted(codes)}")
+    if layer.tiles and layer.style and layer.style.by:
+        listed = codes.get(layer.fields[layer.style.by].codes or "")
+        if unknown := set(layer.tiles.appears_from) - set(listed.codes if listed else ()):
+            yield Fault(path, 1, "tiles.appears_from", f"{sorted(unknown)} are no codes of {layer.style.by}")

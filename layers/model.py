@@ -69,11 +69,22 @@ class TilesDecl(Declared):
 
     min_zoom: int = Field(ge=0, le=22)
     max_zoom: int = Field(ge=0, le=22)
+    merged_below: int | None = Field(
+        None,
+        gt=0,
+        le=16,
+        description="below this zoom areas of one code of `style.by` are merged, and small ones with others",
+    )
+    appears_from: dict[str, int] = Field(
+        default_factory=dict, description="codes of `style.by` that are left out below a zoom, and that zoom"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.min_zoom > self.max_zoom:
             raise ValueError("min_zoom is above max_zoom")
+        if self.merged_below and not self.min_zoom < self.merged_below <= self.max_zoom:
+            raise ValueError("merged_below is not between min_zoom and max_zoom")
         return self
 
 
@@ -160,6 +171,10 @@ class Layer(Declared):
         drawn = self.kind in ("coverage", "cube")
         if self.tiles and not drawn and self.kind != "features":
             raise ValueError(f"`tiles` belong to kind features, coverage and cube, not {self.kind}")
+        if self.tiles and (self.tiles.merged_below or self.tiles.appears_from) and not (self.style and self.style.by):
+            raise ValueError("tiles.merged_below and tiles.appears_from need `style.by`")
+        if self.tiles and self.tiles.merged_below and self.geometry not in ("Polygon", "MultiPolygon"):
+            raise ValueError("tiles.merged_below is for areas")
         if bool(self.styles) != (drawn and self.tiles is not None):
             raise ValueError("`styles` are needed by kind coverage and cube with `tiles`, and only there")
         for name, style in self.styles.items():

@@ -10,6 +10,14 @@ from __future__ import annotations
 from shikong.layers.model import Layer
 from shikong.server.context import Context
 from shikong.server.edit_errors import NotEditable
+from shikong.store.principal import current_principal
+
+
+def viewer(layer: Layer) -> str:
+    """What tells apart those who see different things of a layer, as a word that can be a file's name."""
+    if layer.access.read == "public":
+        return "public"
+    return "-".join(["roles", *sorted(current_principal.get().roles)])
 
 
 def may_edit(context: Context) -> bool:

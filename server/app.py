@@ -7,6 +7,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,13 +30,17 @@ from shikong.server.compression import Compression
 from shikong.server.context import Context
 from shikong.server.exports import Exports
 from shikong.server.formats.table import collection_links
+from shikong.server.kept_answers import KeptAnswers
 from shikong.server.logs import AccessLog, configure
 from shikong.server.metadata import Metadata
 from shikong.server.middleware import PrincipalOfRequest, StopWhenClientLeaves, WhenAsked
 from shikong.server.pages import Pages
 from shikong.server.pygeoapi_api import Refusal, ShikongAPI
 from shikong.server.routes import routes
+from shikong.server.tile_answers import TileAnswers
 from shikong.store import database
+from shikong.tiles.cache import TileFiles
+from shikong.tiles.overview_work import OverviewProcesses
 
 _CORS = {
     "allow_origins": ["*"], "allow_methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "allow_headers": ["*"],
@@ -62,6 +67,7 @@ def create_app() -> Starlette:
     pygeoapi = ShikongAPI(config)
     store = database.default()
     metadata, exports = Metadata(pygeoapi, store), Exports(store, settings)
+    caching = Caching(store, metadata)
     context = Context(
         pygeoapi,
         store,
@@ -69,7 +75,9 @@ def create_app() -> Starlette:
         metadata,
         Pages(pygeoapi),
         exports,
-        Caching(store, metadata),
+        caching,
+        TileAnswers(TileFiles.from_env(store.settings.data), caching, metadata),
+        OverviewProcesses(store.settings),
         openapi.described(catalog.default(), pygeoapi.base_url, settings.editing),
         settings.editing,
     )
@@ -78,7 +86,10 @@ def create_app() -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await store.open()
         await context.metadata.refresh()
+        listening = asyncio.create_task(context.metadata.listen())
         yield
+        listening.cancel()
+        context.overviews.close()
         await store.close()
 
     static = Mount("/static", StaticFiles(directory=config["server"]["templates"]["static"]), name="static")
@@ -87,6 +98,7 @@ def create_app() -> Starlette:
         lifespan=lifespan,
         middleware=[
             Middleware(AccessLog),
+            Middleware(KeptAnswers, settings.tile_memory, lambda: metadata.listening),
             Middleware(WhenAsked, b"origin", b"", CORSMiddleware, _CORS),
             Middleware(Compression),
             Middleware(StopWhenClientLeaves),

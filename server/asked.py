@@ -60,6 +60,7 @@ ITEMS = Asked(parameters.ITEMS, tuple(FORMATS))
 ITEM = Asked(parameters.ITEM, tuple(PAGES))
 TIME_MAP = Asked(frozenset({"asOf"}), ("json", "link"))
 TILE = Asked(parameters.TILE, ("mvt", "pbf"))
+DATASET_TILE = Asked(frozenset({"asOf", "collections", "datetime"}), ("mvt", "pbf"))
 TILESET = Asked(formats=(*_PAGE, "tilejson"))
 COVERAGE = Asked(parameters.COVERAGE, ("json", "GeoTIFF", "NetCDF"))
 POSITION = Asked(parameters.EDR | {"coords"}, _PAGE)
@@ -74,7 +75,7 @@ JOBS = Asked(parameters.JOBS, _PAGE)
 LAYERS: dict[str, Callable[[Layer], bool]] = {
     "AnyLayer": lambda layer: True,
     "FeatureLayer": lambda layer: layer.kind == "features",
-    "TiledLayer": lambda layer: layer.tiles is not None,
+    "TiledLayer": lambda layer: layer.kind == "features" and layer.tiles is not None,
     "CatalogueLayer": lambda layer: layer.kind == "records",
     "RasterLayer": lambda layer: layer.kind in ("coverage", "cube"),
     "StationLayer": lambda layer: layer.kind == "observations",

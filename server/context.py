@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shikong.server.exports import Exports
     from shikong.server.metadata import Metadata
     from shikong.server.pages import Pages
+    from shikong.server.tile_answers import TileAnswers
+    from shikong.tiles.overview_work import OverviewProcesses
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Context:
     pages: Pages
     exports: Exports
     caching: Caching
+    tiles: TileAnswers
+    overviews: OverviewProcesses
     described: tuple[bytes, bytes]
     editing: Editing = "off"
 

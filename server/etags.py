@@ -39,7 +39,13 @@ def states(text: str) -> frozenset[str] | None:
     return frozenset(tag.strip('"').partition("-")[0] for tag in tags if not tag.startswith("W/"))
 
 
+def is_among(tag: str, given: str) -> bool:
+    """Whether If-None-Match has a tag; weak and strong ones count alike there."""
+    return given.strip() == "*" or tag.removeprefix("W/") in [
+        known.strip().removeprefix("W/") for known in given.split(",")
+    ]
+
+
 def is_known(request: Request, tag: str) -> bool:
     """Whether the client has this already, as If-None-Match says."""
-    given = request.headers.get("if-none-match", "")
-    return given.strip() == "*" or tag in [known.strip().removeprefix("W/") for known in given.split(",")]
+    return is_among(tag, request.headers.get("if-none-match", ""))

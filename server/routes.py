@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 from pygeoapi import api as core
-from pygeoapi.api import coverages, environmental_data_retrieval, itemtypes, processes, tiles
+from pygeoapi.api import coverages, environmental_data_retrieval, itemtypes, processes
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -39,6 +39,7 @@ from shikong.server import (
     openapi,
     parameters,
     process_execution,
+    tilesets,
     versions,
 )
 from shikong.server import jobs as job_block
@@ -76,8 +77,6 @@ class Endpoints:
             self._context.metadata.refresh_if_due()
             if "collection_id" in request.path_params:
                 asked.require_layer(self._layer(request), layers, request.url.path)
-            if "tileMatrixSetId" in request.path_params:
-                tile_block.require_matrix_set(request.path_params["tileMatrixSetId"])
             given = [request.path_params[name] for name in names]
             moment = parameters.known_at(request.query_params.get("asOf"), self._context.catalog.city.timezone)
             with as_known_at(moment):
@@ -85,6 +84,16 @@ class Endpoints:
             if answer.headers["content-type"] == _JSON:
                 answer.headers["content-type"] = json_type
             return answer
+
+        return endpoint
+
+    def tiled(self, handler: Callable[[Context, Request, Layer], Awaitable[Response]]) -> Endpoint:
+        """An endpoint for layers with vector tiles."""
+
+        async def endpoint(request: Request) -> Response:
+            layer = self._layer(request)
+            asked.require_layer(layer, "TiledLayer", request.url.path)
+            return await handler(self._context, request, layer)
 
         return endpoint
 
@@ -179,6 +188,10 @@ class Endpoints:
         """One vector tile."""
         return await tile_block.get_tile(self._context, request, self._layer(request))
 
+    async def dataset_tile(self, request: Request) -> Response:
+        """One vector tile of several layers."""
+        return await tile_block.get_dataset_tile(self._context, request)
+
     async def execution(self, request: Request) -> Response:
         """Execute a process."""
         return await process_execution.execute(self._context, request)
@@ -215,7 +228,9 @@ class Endpoints:
         answer = await self.pygeoapi(core.landing_page, knows=LINKED)(request)
         if answer.headers["content-type"] != "application/json":
             return answer
-        return _changed(answer, partial(openapi.with_both_versions, self._context.base_url))
+        url = self._context.base_url
+        answer = _changed(answer, partial(openapi.with_both_versions, url))
+        return _changed(answer, partial(tilesets.with_tile_links, url))
 
     async def openapi(self, request: Request) -> Response:
         """What the service can do, as OpenAPI or as a page to try it."""
@@ -254,17 +269,13 @@ def routes(context: Context) -> list[Route]:
     pygeoapi = ends.pygeoapi
     collection = "/collections/{collection_id}"
     tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
-    tilesets = _with_sound_links(pygeoapi(tiles.get_collection_tiles, "collection_id", layers="TiledLayer"))
-    tileset_metadata = pygeoapi(
-        tiles.get_collection_tiles_metadata, "collection_id", "tileMatrixSetId",
-        knows=asked.TILESET, layers="TiledLayer",
-    )  # fmt: skip
     get_coverage = coverages.get_collection_coverage
     coverage = pygeoapi(get_coverage, "collection_id", knows=asked.COVERAGE, layers="RasterLayer")
     location = ends.edr("locations", asked.LOCATIONS, "StationLayer", _COVERAGEJSON, "location_id")
     # Routes are tried in order: what is asked for most comes first.
     return [
         Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", Direct(ends.tile), methods=["GET"]),
+        Route("/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", Direct(ends.dataset_tile), methods=["GET"]),
         Route(f"{collection}/items", Direct(ends.items), methods=["GET"]),
         Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage, methods=["GET", *_EDITING]),
         Route(f"{collection}/items/{{item_id:path}}/versions", ends.versions, methods=["GET", *_EDITING]),
@@ -281,15 +292,17 @@ def routes(context: Context) -> list[Route]:
         Route(collection, ends.collection),
         Route(f"{collection}/schema", ends.schema),
         Route(f"{collection}/queryables", ends.queryables),
-        Route(f"{collection}/tiles", tilesets),
-        Route(tileset, tileset_metadata),
-        Route(f"{tileset}/metadata", tileset_metadata),
+        Route(f"{collection}/tiles", ends.tiled(tilesets.get_layer_tilesets)),
+        Route(tileset, ends.tiled(tilesets.get_layer_tileset)),
+        Route(f"{tileset}/metadata", ends.tiled(tilesets.get_layer_tileset)),
+        Route("/tiles", partial(tilesets.get_dataset_tilesets, context)),
+        Route("/tiles/{tileMatrixSetId}", partial(tilesets.get_dataset_tileset, context)),
         Route(f"{collection}/coverage", coverage),
         Route(f"{collection}/position", ends.edr("position", asked.POSITION, "SeriesLayer", _COVERAGEJSON)),
         Route(f"{collection}/locations", ends.edr("locations", asked.LOCATIONS, "StationLayer", _GEOJSON)),
         Route(f"{collection}/locations/{{location_id}}", location),
-        Route("/TileMatrixSets", _with_sound_links(pygeoapi(tiles.tilematrixsets))),
-        Route("/TileMatrixSets/{tileMatrixSetId}", pygeoapi(tiles.tilematrixset, "tileMatrixSetId")),
+        Route("/tileMatrixSets", partial(tilesets.get_matrix_sets, context)),
+        Route("/tileMatrixSets/{tileMatrixSetId}", partial(tilesets.get_matrix_set, context)),
         Route("/processes", _with_sound_links(pygeoapi(processes.describe_processes, knows=asked.PROCESSES))),
         Route("/processes/{process_id}", ends.process),
         Route("/processes/{process_id}/execution", ends.execution, methods=["POST"]),
@@ -310,12 +323,10 @@ def _changed(answer: Response, change: Callable[[dict[str, Any]], dict[str, Any]
 
 
 def _with_sound_links(endpoint: Endpoint) -> Endpoint:
-    """An endpoint of pygeoapi's without its links that lead nowhere: to linked data, and to an address misspelt."""
+    """An endpoint of pygeoapi's without its links to linked data, which lead nowhere."""
 
     def mended(document: dict[str, Any]) -> dict[str, Any]:
-        links = [link for link in document["links"] if link["type"] != "application/ld+json"]
-        told = [link | {"href": link["href"].replace("/tileMatrixSets", "/TileMatrixSets")} for link in links]
-        return document | {"links": told}
+        return document | {"links": [link for link in document["links"] if link["type"] != "application/ld+json"]}
 
     async def answer(request: Request) -> Response:
         given = await endpoint(request)

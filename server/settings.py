@@ -24,6 +24,7 @@ class ServerSettings:
     config: pygeoapi's configuration (PYGEOAPI_CONFIG).
     exports: exports that one server process runs at a time (SHIKONG_EXPORTS); more are told to come back.
     export_timeout: seconds that the database may take for each batch of an export (SHIKONG_EXPORT_TIMEOUT).
+    tile_memory: megabytes of tiles that one server process keeps in memory (SHIKONG_TILE_MEMORY_MB).
     editing: who may edit features (SHIKONG_EDITING): nobody (`off`), everyone (`open`), or everyone and without saying
         by If-Match what they have read (`unlocked`), for clients that cannot.
     """
@@ -35,6 +36,7 @@ class ServerSettings:
     config: Path
     exports: int
     export_timeout: float
+    tile_memory: int = 64
     editing: Editing = "off"
 
 
@@ -53,5 +55,6 @@ def from_env() -> ServerSettings:
         config=Path(os.environ.get("PYGEOAPI_CONFIG") or "pygeoapi-config.yml").resolve(),
         exports=int(os.environ.get("SHIKONG_EXPORTS") or 4),
         export_timeout=float(os.environ.get("SHIKONG_EXPORT_TIMEOUT") or 600),
+        tile_memory=int(os.environ.get("SHIKONG_TILE_MEMORY_MB") or 64),
         editing=editing,  # type: ignore[arg-type]
     )

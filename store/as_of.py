@@ -12,7 +12,7 @@ from typing import Any, Literal
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-from shikong.store import locks, publish, releases, tables
+from shikong.store import locks, publish, releases, tables, touched
 from shikong.store.errors import NoSuchRelease
 from shikong.store.releases import Counts
 
@@ -101,9 +101,11 @@ def _restore(conn: Connection[Any], layer: Layer, release: int) -> tuple[int, Co
             )
         ).rowcount
     fresh = releases.next_release(conn, layer, releases.restoring(conn, release), Counts(staged, staged, 0))
+    first = tables.next_row(conn, layer)
     counts = publish.publish_features(conn, layer, fresh, "replace")
     counts = replace(counts, read=staged)
-    releases.finish(conn, fresh, counts, releases.extent_of(conn, layer))
+    moved = touched.boxes(conn, layer, fresh, first)
+    releases.finish(conn, fresh, counts, releases.extent_of(conn, layer), moved)
     return fresh, counts
 
 

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import cache
@@ -21,6 +22,9 @@ from shikong.store.settings import StoreSettings
 
 #: Seconds to wait for a connection. Below the 3 s within which a client is told that the database is away.
 ACQUIRE_TIMEOUT = 2.0
+
+#: Seconds of silence after which a connection that listens is asked whether it still lives.
+_QUIET = 5.0
 
 _SET_PRINCIPAL = "SELECT set_config('shikong.principal', %s, false), set_config('shikong.roles', %s, false)"
 _SET_TIMEOUT = "SELECT set_config('statement_timeout', %s, true)"
@@ -76,7 +80,7 @@ def _translated() -> Iterator[None]:
     except (errors.DiskFull, errors.ConfigurationLimitExceeded) as error:
         raise DiskFull(f"the database has no room left: {error.diag.message_primary}; free some space, then load again"
                        ) from error  # fmt: skip
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, TimeoutError) as error:
         raise ConnectionLost from error
     except psycopg.InternalError as error:
         if error.sqlstate is not None:
@@ -170,6 +174,26 @@ class Database:
             async with conn.cursor(name="reading") as cursor:
                 await cursor.execute(query, params, binary=True)
                 yield cursor
+
+    @asynccontextmanager
+    async def listening(self, channel: str) -> AsyncIterator[AsyncIterator[str | None]]:
+        """What is told on a channel while it is listened to; None every few seconds in which nothing was told.
+
+        Raises ConnectionLost, also when the connection has died without a word.
+        """
+        with _translated():
+            options = _connection_options(self.settings)
+            async with await AsyncConnection.connect(dsn(self.settings), **options) as conn:
+                await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                yield self._told(conn)
+
+    async def _told(self, conn: AsyncConnection[Any]) -> AsyncIterator[str | None]:
+        while True:
+            async for notice in conn.notifies(timeout=_QUIET):
+                yield notice.payload
+            async with asyncio.timeout(_QUIET):
+                await conn.execute("SELECT 1")
+            yield None
 
     def thread_fetch(self, query: Query, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of one read query, for code that runs in a thread."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -51,6 +52,13 @@ class Moment:
             known_at=_ANY_TIME if self.known_at else None,
             known_in=0 if self.known_in is not None else None,
         )
+
+    @property
+    def word(self) -> str:
+        """The moment as a word that can be a file's name; `now` for what is known to hold now."""
+        if self == NOW:
+            return "now"
+        return blake2b(repr(self.values).encode(), digest_size=8).hexdigest()
 
     @property
     def values(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from psycopg import Connection, sql
 from shikong.layers.model import Layer
 from shikong.store import rim, tables
 from shikong.store.principal import current_principal
+from shikong.store.touched import CHANNEL
 
 Box = tuple[float, float, float, float]
 Kind = Literal["load", "rollback", "correction", "edit"]
@@ -112,16 +113,25 @@ def restoring(conn: Connection[Any], release: int) -> Source:
     return Source(name, sha256, crs, datum_note, origin, kind="rollback", restores=release)
 
 
-def finish(conn: Connection[Any], release: int, counts: Counts, extent: Extent) -> None:
-    """Complete a release's record, as the last thing before the commit: from `published_at` on it is known."""
+def finish(
+    conn: Connection[Any], release: int, counts: Counts, extent: Extent, touched: list[float] | None = None
+) -> None:
+    """Complete a release's record, as the last thing before the commit: from `published_at` on it is known, and those
+    who listen hear of it when it commits.
+
+    touched: the boxes of what came, went or changed (store/touched.py); None is everything.
+    """
     conn.execute(
+        "WITH finished AS ("
         "UPDATE shikong.release SET published_at = clock_timestamp(), rows_read = %s, rows_quarantined = %s,"
         " rows_stored = %s, added = %s, changed = %s, ended = %s, unchanged = %s,"
-        " current_rows = %s, extent = %s, time_from = %s, time_to = %s WHERE id = %s",
+        " current_rows = %s, extent = %s, time_from = %s, time_to = %s, touched = %s WHERE id = %s RETURNING layer"
+        ") SELECT pg_notify(%s, layer) FROM finished",
         (
             counts.read, counts.quarantined,
             counts.stored, counts.added, counts.changed, counts.ended, counts.unchanged, counts.current,
-            list(extent.bbox) if extent.bbox else None, extent.time_from, extent.time_to, release,
+            list(extent.bbox) if extent.bbox else None, extent.time_from, extent.time_to, touched, release,
+            CHANNEL,
         ),
     )  # fmt: skip
 

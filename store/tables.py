@@ -128,7 +128,7 @@ def _ensure_features(conn: Connection[Any], layer: Layer) -> None:
     key, geom, area = (sql.Identifier(name) for name in (layer.key_field, "geom", "area"))
     past = sql.Identifier(f"{layer.id}__history_key"), history(layer), key
     _index(conn, layer, "history_key", sql.SQL("CREATE INDEX {} ON {} ({})").format(*past))
-    for what in ("superseded", "ended") if layer.versioned else ("superseded",):
+    for what in ("release", "superseded", *(["ended"] if layer.versioned else [])):
         gone = sql.Identifier(f"{layer.id}__history_{what}"), history(layer), sql.Identifier(f"_{what}")
         _index(conn, layer, f"history_{what}", sql.SQL("CREATE INDEX {} ON {} ({})").format(*gone))
     for what, of, column in (("block_area", blocks(layer), area), ("history_geom", history(layer), geom)):
@@ -215,6 +215,19 @@ def next_row(conn: Connection[Any], layer: Layer) -> int:
     row = conn.execute(sql.SQL("SELECT last_value + is_called::int FROM {}").format(sql.SQL(name[0]))).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def next_change(layer: Layer) -> sql.Composed:
+    """SQL for when present rows of a layer with valid time will next begin or end to hold; null for never."""
+    return sql.SQL(_NEXT_CHANGE).format(table=table(layer))
+
+
+_NEXT_CHANGE = """
+    SELECT min(moment) FROM (
+        SELECT valid_from AS moment FROM {table} WHERE valid_from > now()
+        UNION ALL SELECT valid_to FROM {table} WHERE valid_to > now()
+    ) AS ahead
+"""
 
 
 def _create(conn: Connection[Any], name: sql.Identifier, columns: list[Any]) -> None:

@@ -1,13 +1,14 @@
 """The SQL that cuts a vector tile.
 
 Geometry is taken as projected when it was stored (measured: 0.7-0.87 of the time of projecting at
-each tile), and what is smaller than a pixel is left out. The layer inside the tile has the layer's id.
+each tile). The layer inside the tile has the layer's id.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,35 +22,100 @@ from shikong.tiles.matrix import TileBox
 EXTENT = 4096
 BUFFER = 64
 
-_TILE = """
-    SELECT st_asmvt(tile, {layer}, {extent}, 'geom') FROM (
-        SELECT st_asmvtgeom({column}, bounds.tile, {extent}, {buffer}) AS geom, {properties}
-        FROM {table} AS s, (
-            SELECT st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s, {srid}) AS tile,
-                   st_makeenvelope(%(w)s, %(s)s, %(e)s, %(n)s, {srid}) AS area
+#: The area that a tile shows, with its margin, as `area`.
+_AREA = "st_makeenvelope(%(w)s, %(s)s, %(e)s, %(n)s, {srid})"
+
+_TILE = f"""
+    SELECT st_asmvt(tile, {{layer}}, {{extent}}, 'geom') FROM (
+        SELECT st_asmvtgeom({{column}}, bounds.tile, {{extent}}, {{buffer}}) AS geom, {{properties}}
+        FROM {{table}} AS s, (
+            SELECT st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s, {{srid}}) AS tile, {_AREA} AS area
         ) AS bounds
-        WHERE s.{column} && bounds.area AND {holds} AND {condition}
+        WHERE s.{{column}} && bounds.area AND {{holds}} AND {{condition}}
     ) AS tile
 """
 
+_SHAPES = f"""
+    SELECT st_asbinary(s.{{column}}), s.{{by}} FROM {{table}} AS s, (SELECT {_AREA} AS area) AS bounds
+    WHERE s.{{column}} && bounds.area AND {{holds}} AND {{condition}}
+"""
+
+_SOMETHING = f"""
+    SELECT EXISTS (
+        SELECT FROM {{table}} AS s, (SELECT {_AREA} AS area) AS bounds
+        WHERE s.{{column}} && bounds.area AND {{holds}}
+    )
+"""
+
+# A tile's own coordinates, upright; what is drawn has been cut already.
+_DRAWN = """
+    SELECT st_asmvt(tile, {layer}, {extent}, 'geom') FROM (
+        SELECT
+            st_asmvtgeom(
+                st_geomfromwkb(area.shape), st_makebox2d(st_point(0, 0), st_point({extent}, {extent})),
+                {extent}, {buffer}
+            ) AS geom,
+            area.code AS {by}
+        FROM unnest(%(shapes)s::bytea[], %(codes)s::text[]) AS area (shape, code)
+    ) AS tile
+"""
 
 # History has no copy in EPSG:3857. The window in degrees, a little wider than the tile, finds candidates by index.
-_PAST = """
-    (SELECT {columns}
-    FROM {source} AS known
-    WHERE geom && st_expand(st_transform(st_makeenvelope(%(w)s, %(s)s, %(e)s, %(n)s, {srid}), {stored}), 1e-6))
+_PAST = f"""
+    (SELECT {{columns}}
+    FROM {{source}} AS known
+    WHERE geom && st_expand(st_transform({_AREA}, {{stored}}), 1e-6))
 """
 
 
+def tile(layer: Layer, box: TileBox, condition: str = "true", moment: Moment = NOW) -> tuple[bytes, dict[str, Any]]:
+    """SQL and parameters for one tile; its only value is the tile's bytes, empty when nothing is there.
+
+    condition: SQL on the layer's table, named `s`, for what is to be drawn; its own parameters are the caller's.
+    moment: which of the layer's rows; those of today are had quickest.
+    """
+    bounds = {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
+    return _statement(_TILE, layer, box.srid, condition, moment.shape), bounds | _window(box, moment)
+
+
+def shapes(layer: Layer, box: TileBox, condition: str, moment: Moment) -> tuple[bytes, dict[str, Any]]:
+    """SQL and parameters for the areas of a tile as WKB in its coordinates, whole, with the codes of their style."""
+    return _statement(_SHAPES, layer, box.srid, condition, moment.shape), _window(box, moment)
+
+
+def holds_something(layer: Layer, box: TileBox, moment: Moment) -> tuple[bytes, dict[str, Any]]:
+    """SQL and parameters for whether anything lies in a tile."""
+    return _statement(_SOMETHING, layer, box.srid, "true", moment.shape), _window(box, moment)
+
+
+def drawn(layer: Layer, by: str, areas: Sequence[bytes], codes: Sequence[str | None]) -> tuple[bytes, dict[str, Any]]:
+    """SQL and parameters for a tile of areas that are there already: WKB in the tile's units, y from the bottom up."""
+    query = sql.SQL(_DRAWN).format(
+        layer=sql.Literal(layer.id), extent=sql.Literal(EXTENT), buffer=sql.Literal(BUFFER), by=sql.Identifier(by)
+    )
+    return query.as_bytes(None), {"shapes": list(areas), "codes": list(codes)}
+
+
+def _window(box: TileBox, moment: Moment) -> dict[str, Any]:
+    """The area that a tile shows, and the values of a moment."""
+    margin_x = (box.east - box.west) * BUFFER / EXTENT
+    margin_y = (box.north - box.south) * BUFFER / EXTENT
+    window: dict[str, Any] = {
+        "w": box.west - margin_x, "s": box.south - margin_y, "e": box.east + margin_x, "n": box.north + margin_y,
+    }  # fmt: skip
+    return window if moment == NOW else window | moment.values
+
+
 @lru_cache(maxsize=1024)
-def _statement(layer: Layer, srid: int, condition: str, shape: Moment) -> bytes:
+def _statement(template: str, layer: Layer, srid: int, condition: str, shape: Moment) -> bytes:
     """Ready text, because putting the parts together takes as long as cutting a small tile."""
     column = "geom_3857" if srid == 3857 else "geom"
     names = [layer.key_field, *(name for name in tables.row_columns(layer) if name not in ("geom", layer.key_field))]
     holds = moments.conditions(layer, shape.period)
-    return sql.SQL(_TILE).format(
+    return sql.SQL(template).format(
         layer=sql.Literal(layer.id), extent=sql.Literal(EXTENT), buffer=sql.Literal(BUFFER),
         column=sql.Identifier(column), srid=sql.Literal(srid),
+        by=sql.Identifier(layer.style.by if layer.style and layer.style.by else layer.key_field),
         table=_past(layer, srid, shape) if moments.is_past(layer, shape) else tables.table(layer),
         holds=sql.SQL(" AND ").join(holds) if holds else sql.SQL("true"),
         condition=sql.SQL(condition),  # put together by the caller, values bound
@@ -75,20 +141,3 @@ def _property(layer: Layer, name: str) -> sql.Composable:
     )
     column = sql.SQL("s.{}").format(sql.Identifier(name))
     return sql.SQL("{}::text AS {}").format(column, sql.Identifier(name)) if timely else column
-
-
-def tile(layer: Layer, box: TileBox, condition: str = "true", moment: Moment = NOW) -> tuple[bytes, dict[str, Any]]:
-    """SQL and parameters for one tile; its only value is the tile's bytes, empty when nothing is there.
-
-    condition: SQL on the layer's table, named `s`, for what is to be drawn; its own parameters are the caller's.
-    moment: which of the layer's rows; those of today are had quickest.
-    """
-    margin_x = (box.east - box.west) * BUFFER / EXTENT
-    margin_y = (box.north - box.south) * BUFFER / EXTENT
-    params: dict[str, Any] = {
-        "west": box.west, "south": box.south, "east": box.east, "north": box.north,
-        "w": box.west - margin_x, "s": box.south - margin_y, "e": box.east + margin_x, "n": box.north + margin_y,
-    }  # fmt: skip
-    if moment != NOW:
-        params |= moment.values
-    return _statement(layer, box.srid, condition, moment.shape), params

@@ -9,6 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -124,6 +125,26 @@ def box(address: TileAddress) -> TileBox:
     same = address.canonical
     bounds = matrix_set(address.matrix_set).xy_bounds(morecantile.Tile(same.column, same.row, same.zoom))
     return TileBox(bounds.left, bounds.bottom, bounds.right, bounds.top, served.srid)
+
+
+#: How far beyond its bounds a tile shows features, as a share of its side.
+MARGIN = 64 / 4096
+
+_RADIUS = 6378137.0
+
+
+@lru_cache(maxsize=16_384)
+def lonlat_box(address: TileAddress) -> tuple[float, float, float, float]:
+    """West, south, east and north (degrees) of what a tile shows, with its margin. Raises IndexError."""
+    found = box(address)
+    margin = (found.east - found.west) * MARGIN
+    west, south, east, north = found.west - margin, found.south - margin, found.east + margin, found.north + margin
+    if found.srid == 4490:
+        return west, south, east, north
+    return (
+        math.degrees(west / _RADIUS), math.degrees(math.atan(math.sinh(south / _RADIUS))),
+        math.degrees(east / _RADIUS), math.degrees(math.atan(math.sinh(north / _RADIUS))),
+    )  # fmt: skip
 
 
 @cache

@@ -95,7 +95,7 @@ class VectorTileProvider(BaseMVTProvider):  # type: ignore[misc]
             }],
             "links": [
                 {"rel": "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme", "type": "application/json",
-                 "title": tileset, "href": f"{server_url}/TileMatrixSets/{tileset}?f=json"},
+                 "title": tileset, "href": f"{server_url}/tileMatrixSets/{tileset}?f=json"},
                 {"rel": "item", "type": MIMETYPE, "templated": True, "title": title,
                  "href": f"{server_url}/collections/{dataset}/tiles/{tileset}"
                          "/{tileMatrix}/{tileRow}/{tileCol}?f=mvt"},

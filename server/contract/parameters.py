@@ -92,6 +92,7 @@ def _everywhere() -> list[Part]:
         query("coords", _TEXT | {"pattern": f"^{rules.POINT}$"}, "a point as WKT, such as `POINT(115.98 36.45)`",
               required=True),
         query("parameter-name", _list(), "the parameters to give"),
+        query("collections", _list(), "the layers, in the order in which they are drawn"),
     ]  # fmt: skip
 
 

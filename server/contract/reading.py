@@ -95,10 +95,15 @@ def _service() -> dict[str, Part]:
 def _layers() -> dict[str, Part]:
     page = {**told("LinkedData", "application/ld+json"), **_HTML}
     described = told("JsonSchema", "application/schema+json") | _HTML
-    described_tiles = {"application/json": {"schema": {"anyOf": [schema("Tileset"), schema("TileJson")]}}}
+    described_tiles = told("Tileset") | told("TileJson", "application/vnd.mapbox.tilejson+json")
     tileset = operation("a tileset", "getTileset", "tiles", described_tiles | _HTML, 404)
     tile = operation("a vector tile", "getTile", "tiles", {MIMETYPE: _FILE}, 404)
-    tile["responses"]["204"] = {"description": "nothing is in this tile"}
+    tile["responses"] |= {
+        "204": {"description": "nothing is in this tile"},
+        "304": {"description": "what the client has is still so (If-None-Match)"},
+    }
+    tile["responses"]["200"]["headers"] = headers("ETag")
+    coordinates = ("tileMatrix", "tileRow", "tileCol")
     base, place = "/collections/{collectionId}", ("TiledLayer", "tileMatrixSetId")
     return {
         base: _read(asked.LINKED, operation(
@@ -113,10 +118,16 @@ def _layers() -> dict[str, Part]:
         f"{base}/tiles/{{tileMatrixSetId}}/metadata": _read(
             asked.TILESET, tileset | {"operationId": "getTilesetMetadata"}, *place),
         f"{base}/tiles/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": _read(
-            asked.TILE, tile, *place, "tileMatrix", "tileRow", "tileCol"),
-        "/TileMatrixSets": _read(asked.PAGE, operation(
+            asked.TILE, tile, *place, *coordinates),
+        "/tiles": _read(asked.PAGE, operation(
+            "the tilesets with several layers", "getDatasetTilesets", "tiles", told("Tilesets") | _HTML)),
+        "/tiles/{tileMatrixSetId}": _read(
+            asked.TILESET, tileset | {"operationId": "getDatasetTileset"}, "tileMatrixSetId"),
+        "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}": _read(
+            asked.DATASET_TILE, tile | {"operationId": "getDatasetTile"}, "tileMatrixSetId", *coordinates),
+        "/tileMatrixSets": _read(asked.PAGE, operation(
             "the tile matrix sets", "getTileMatrixSets", "tiles", told("TileMatrixSets") | _HTML)),
-        "/TileMatrixSets/{tileMatrixSetId}": _read(asked.PAGE, operation(
+        "/tileMatrixSets/{tileMatrixSetId}": _read(asked.PAGE, operation(
             "a tile matrix set", "getTileMatrixSet", "tiles", told("TileMatrixSet") | _HTML, 404), "tileMatrixSetId"),
     }  # fmt: skip
 

@@ -28,7 +28,7 @@ PAGES = [
     "/collections/hydro_observations", "/collections/parcels/items", "/collections/culture_venues/items",
     "/collections/parcels/schema", "/collections/parcels/queryables", "/collections/parcels/tiles",
     "/collections/parcels/tiles/WebMercatorQuad", "/collections/layers/items", "/collections/layers/items/parcels",
-    "/TileMatrixSets", "/TileMatrixSets/WebMercatorQuad", "/processes", "/processes/what-is-here", "/jobs",
+    "/tileMatrixSets", "/tileMatrixSets/WebMercatorQuad", "/processes", "/processes/what-is-here", "/jobs",
 ]  # fmt: skip
 
 _LOADED = re.compile(r"""<(?:script|img|link|iframe)\b[^>]*?(?:src|href)=["'](https?://[^"']+)""", re.IGNORECASE)

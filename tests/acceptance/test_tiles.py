@@ -71,7 +71,7 @@ def test_a_filter_leaves_out_of_a_tile_what_it_leaves_out_of_items(client: Any, 
 
 
 def test_no_tile_outside_the_grid_or_the_declared_zooms(client: Any) -> None:
-    for path in ("WebMercatorQuad/12/99999/0", "WebMercatorQuad/3/0/0", "WebMercatorQuad/25/0/0", "Nothing/12/0/0"):
+    for path in ("WebMercatorQuad/12/99999/0", "WebMercatorQuad/4/0/0", "WebMercatorQuad/25/0/0", "Nothing/12/0/0"):
         answer = client.get(f"/collections/parcels/tiles/{path}")
         assert answer.status == 404, path
         assert answer.headers["content-type"] == "application/problem+json"
@@ -85,17 +85,69 @@ def test_an_empty_tile_is_no_content(client: Any) -> None:
     assert answer.content == b""
 
 
-def test_tilesets_and_matrix_sets_are_described(client: Any) -> None:
-    tilesets = client.get("/collections/parcels/tiles", f="json").json["tilesets"]
-    assert {item["tileMatrixSetURI"].rsplit("/", 1)[1] for item in tilesets} == set(SETS)
-    metadata = client.get("/collections/parcels/tiles/WebMercatorQuad/metadata", f="tilejson").json
-    assert metadata["tilejson"] == "3.0.0"
-    assert metadata["vector_layers"][0]["id"] == "parcels"
-    assert client.get("/collections/parcels/tiles/WebMercatorQuad", f="json").json["layers"][0]["id"] == "parcels"
+@pytest.mark.parametrize("path", ["/collections/parcels/tiles", "/tiles"])
+def test_tilesets_are_described(client: Any, path: str) -> None:
+    tilesets = client.get(path, f="json").json["tilesets"]
+    sets = client.get("/tileMatrixSets", f="json").json["tileMatrixSets"]
+    assert [item["tileMatrixSetURI"] for item in tilesets] == [item["uri"] for item in sets]
+    for item in tilesets:
+        metadata = client.link(item["links"][0]["href"]).json
+        assert metadata["dataType"] == "vector"
+        assert metadata["crs"] == item["crs"]
+        assert "parcels" in [layer["id"] for layer in metadata["layers"]]
+        tilejson = client.link(item["links"][1]["href"])
+        assert tilejson.headers["content-type"] == "application/vnd.mapbox.tilejson+json"
+        assert tilejson.json["tilejson"] == "3.0.0"
+        assert {layer["id"] for layer in tilejson.json["vector_layers"]} == {
+            layer["id"] for layer in metadata["layers"]
+        }
+        assert tilejson.json["tiles"] == [
+            metadata["links"][-1]["href"].replace("{tileMatrix}/{tileRow}/{tileCol}", "{z}/{y}/{x}")
+        ]
+
+
+def test_all_that_a_layer_has_lies_within_the_limits_that_are_told(client: Any, sample_city: Any) -> None:
+    """A row or column less than the limits is empty where it is beyond what the city has."""
+    districts = gpd.read_file(sample_city.files / "districts.gpkg").to_crs(4490).total_bounds
+    for name, base, less in (("WebMercatorQuad", "WebMercatorQuad", 0), ("c", "WorldCRS84Quad", 1)):
+        told = client.get(f"/collections/districts/tiles/{name}", f="json").json["tileMatrixSetLimits"]
+        for limit in told:
+            grid, zoom = morecantile.tms.get(base), int(limit["tileMatrix"]) - less
+            first, last = grid.tile(districts[0], districts[3], zoom), grid.tile(districts[2], districts[1], zoom)
+            assert limit["minTileRow"] <= first.y <= last.y <= limit["maxTileRow"]
+            assert limit["minTileCol"] <= first.x <= last.x <= limit["maxTileCol"]
+
+
+def test_the_sets_of_the_registry_are_those_that_ogc_publishes(client: Any) -> None:
     for name in SETS:
-        definition = client.get(f"/TileMatrixSets/{name}", f="json").json
+        definition = client.get(f"/tileMatrixSets/{name}", f="json").json
         known = morecantile.tms.get(name)
-        for matrix in definition["tileMatrices"][:19]:
-            assert float(matrix["scaleDenominator"]) == pytest.approx(
-                known.matrix(int(matrix["id"])).scaleDenominator, rel=1e-6
-            )
+        for matrix in definition["tileMatrices"]:
+            same = known.matrix(int(matrix["id"]))
+            assert matrix["scaleDenominator"] == pytest.approx(same.scaleDenominator, rel=1e-9)
+            assert matrix["pointOfOrigin"] == pytest.approx(same.pointOfOrigin, rel=1e-9)
+            assert (matrix["matrixWidth"], matrix["matrixHeight"]) == (same.matrixWidth, same.matrixHeight)
+
+
+def test_the_sets_of_tianditu_have_the_same_tiles_at_their_own_numbers(client: Any, sample_city: Any) -> None:
+    x, y = gpd.read_file(sample_city.files / "parcels.fgb").to_crs(4490).union_all().representative_point().coords[0]
+    for name, other, zoom, less in (("w", "WebMercatorQuad", 14, 0), ("c", "WorldCRS84Quad", 14, 1)):
+        tile = morecantile.tms.get(other).tile(x, y, zoom - less)
+        theirs = client.get(f"/collections/parcels/tiles/{name}/{zoom}/{tile.y}/{tile.x}")
+        assert theirs.status == 200
+        assert theirs.content == _tile(client, "parcels", other, tile).content
+
+
+def test_a_tile_of_several_layers_has_what_the_tiles_of_each_have(client: Any, sample_city: Any) -> None:
+    x, y = gpd.read_file(sample_city.files / "parcels.fgb").to_crs(4490).union_all().representative_point().coords[0]
+    tile = morecantile.tms.get("WebMercatorQuad").tile(x, y, 13)
+    names = ["parcels", "roads", "districts"]
+    each = {name: _tile(client, name, "WebMercatorQuad", tile).content for name in names}
+    place = f"/tiles/WebMercatorQuad/{tile.z}/{tile.y}/{tile.x}"
+    together = client.get(place, collections=",".join(names)).content
+    decoded = mapbox_vector_tile.decode(together)
+    assert list(decoded) == [name for name in names if each[name]]
+    for name, content in each.items():
+        assert decoded.get(name, {}) == mapbox_vector_tile.decode(content).get(name, {})
+    everything = mapbox_vector_tile.decode(client.get(place).content)
+    assert set(decoded) < set(everything)

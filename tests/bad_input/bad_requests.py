@@ -329,8 +329,46 @@ def _of_tiles() -> Iterator[Request]:
     yield Request("tile: row that is none", f"{tiles}/14/a/0", parameter="tileRow")
     yield Request("tile: column of 10,000 digits", f"{tiles}/14/0/{'9' * 10_000}", parameter="tileCol")
     yield Request("tile: row beyond the matrix", f"{tiles}/14/16384/0", status=404)
-    yield Request("tile: zoom beyond the layer", f"{tiles}/22/0/0", status=404, words="from zoom 11 to 18")
-    yield Request("tile: zoom beyond all", f"{tiles}/99/0/0", status=404)
+    yield Request("tile: zoom beyond the layer", f"{tiles}/22/0/0", status=404, words="from zoom 5 to 18")
+    yield Request("tile: zoom beyond all", f"{tiles}/99/0/0", status=404, words="levels 0 to 22")
+    yield Request(
+        "tile: level below those of the set",
+        f"{tiles.replace('WebMercatorQuad', 'c')}/0/0/0",
+        status=404,
+        words="levels 1 to 18",
+    )
+    yield Request(
+        "tile: encoded slash in the matrix set", "/collections/parcels/tiles/..%2F..%2Fetc/14/0/0", status=404
+    )
+    yield Request("tile: encoded slash in the zoom", f"{tiles}/14%2F0/0/0", status=404)
+    yield Request(
+        "tile: a filter where areas are merged",
+        f"{tiles}/8/100/210",
+        {"filter": "tbmj > 1"},
+        parameter="filter",
+        words="merged",
+    )
+    yield Request(
+        "dataset tile: unknown layer",
+        "/tiles/WebMercatorQuad/14/6406/13473",
+        {"collections": "parcels,nosuch"},
+        parameter="collections",
+        words="nosuch",
+    )
+    yield Request(
+        "dataset tile: a layer without tiles",
+        "/tiles/WebMercatorQuad/14/6406/13473",
+        {"collections": "hydro_observations"},
+        parameter="collections",
+    )
+    yield Request(
+        "dataset tile: a filter", "/tiles/WebMercatorQuad/14/6406/13473", {"filter": "tbmj > 1"}, parameter="filter"
+    )
+    yield Request("dataset tile: no layer at this zoom", "/tiles/WebMercatorQuad/0/0/0", status=404, words="no layer")
+    yield Request("dataset tile: column beyond the matrix", "/tiles/c/10/0/1024", status=404, words="columns 0-1023")
+    yield Request(
+        "dataset tileset: unknown matrix set", "/tiles/Nosuch", status=404, words="there are: WebMercatorQuad"
+    )
     yield Request(
         "tile: unknown matrix set",
         "/collections/parcels/tiles/Nosuch/1/0/0",
@@ -343,7 +381,7 @@ def _of_tiles() -> Iterator[Request]:
         status=404,
         words="there are: WebMercatorQuad",
     )
-    yield Request("unknown matrix set", "/TileMatrixSets/Nosuch", status=404, words="there are: WebMercatorQuad")
+    yield Request("unknown matrix set", "/tileMatrixSets/Nosuch", status=404, words="there are: WebMercatorQuad")
     yield Request("tiles of a raster", "/collections/elevation/tiles", status=404, words="no tiles")
 
 

@@ -16,7 +16,11 @@ export function tileLayer(url, options = {}) {
     // A 512-pixel tile of level z is drawn at view zoom z + 1.
     minZoom: zoom.min ? zoom.min + 0.9 : undefined,
     source: new ol.source.VectorTile({
-      url,
+      // OpenLayers counts levels from 0; some sets begin with another number.
+      tileUrlFunction: (tile) =>
+        tile
+          ? url.replace('{z}', tile[0] + (options.first ?? 0)).replace('{x}', tile[1]).replace('{y}', tile[2])
+          : undefined,
       format: new ol.format.MVT(),
       projection: options.projection ?? MERCATOR,
       tileGrid: options.tileGrid,
@@ -166,7 +170,7 @@ export function viewBox(map) {
   return ol.proj.transformExtent(extent, map.getView().getProjection(), LONLAT);
 }
 
-/** An OpenLayers grid from a tile matrix set as OGC writes it; lon/lat sets keep x = longitude. */
+/** An OpenLayers grid from a tile matrix set as OGC writes it, and the number of its first level; x = longitude. */
 export function gridFrom(set) {
   const geographic = /CRS84|\/(4326|4490)$/.test(String(set.crs?.uri ?? set.crs));
   const matrices = [...set.tileMatrices].sort((a, b) => Number(a.id) - Number(b.id));
@@ -176,6 +180,7 @@ export function gridFrom(set) {
       .toLowerCase()
       .startsWith('lat');
   return {
+    first: Number(matrices[0].id),
     projection: geographic ? LONLAT : MERCATOR,
     tileGrid: new ol.tilegrid.TileGrid({
       origins: matrices.map(({ pointOfOrigin: [a, b] }) => (swap && Math.abs(a) === 90 ? [b, a] : [a, b])),

@@ -9,14 +9,9 @@ const note = document.getElementById('tiles-map-note');
 const base = document.body.dataset.base;
 let map = null;
 
-function address(grid) {
-  const template = page.template || `${page.collection}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}?f=mvt`;
-  return template.replace('{dataset}', page.collection.split('/').pop()).replace('{tileMatrixSetId}', grid);
-}
-
 async function draw() {
   const grid = select.value;
-  const url = address(grid);
+  const url = page.template.replace('{tileMatrixSetId}', grid);
   document.getElementById('tile-address').textContent = url;
   document.querySelector('[data-metadata]').href = `${page.collection}/tiles/${grid}`;
   map?.setTarget(null);
@@ -28,14 +23,12 @@ async function draw() {
     return;
   }
   const pattern = url.replace('{tileMatrix}', '{z}').replace('{tileRow}', '{y}').replace('{tileCol}', '{x}');
-  const zoom = { min: page.minzoom, max: page.maxzoom };
-  const box = Array.isArray(page.bounds[0]) ? page.bounds[0] : page.bounds;
+  const [min, max] = page.zooms[grid];
+  const [box] = page.bounds;
   try {
-    const other = grid === 'WebMercatorQuad' ? {} : gridFrom(await fetchJson(`${base}/TileMatrixSets/${grid}?f=json`));
-    const layer =
-      page.kind === 'vector'
-        ? tileLayer(pattern, { ...other, zoom })
-        : new ol.layer.Tile({ source: new ol.source.XYZ({ url: pattern, ...other, maxZoom: zoom.max }) });
+    const other = grid === 'WebMercatorQuad' ? {} : gridFrom(await fetchJson(`${base}/tileMatrixSets/${grid}?f=json`));
+    const first = other.first ?? 0;
+    const layer = tileLayer(pattern, { ...other, zoom: { min: min - first, max: max - first } });
     map = makeMap(target, { layers: [layer, boxLayer(box, other.projection)], box, projection: other.projection });
   } catch (error) {
     note.textContent = error.message;

@@ -1,0 +1,112 @@
+"""How a tile is answered: from memory, from its file, or made once for all who ask for it at the same time.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shikong.layers.model import Layer
+from shikong.server import access, caching, etags, parameters
+from shikong.server.caching import Caching, Place
+from shikong.server.formats.table import Format
+from shikong.server.kept_answers import Basis
+from shikong.server.metadata import Metadata
+from shikong.store.errors import DatabaseAway
+from shikong.store.moments import Moment
+from shikong.tiles import matrix
+from shikong.tiles.cache import TileFiles, TileKey
+from shikong.tiles.matrix import TileAddress
+from shikong.tiles.together import Together
+
+#: A map asks for the same tiles again and again; a delay of seconds of what is new is hardly seen there, and what a
+#: cache still has is shown while it asks whether that is so still.
+_FRESH = "max-age=10, stale-while-revalidate=60"
+
+Make = Callable[[], Coroutine[Any, Any, bytes]]
+
+#: Files that are read or written at a time.
+_AT_ONCE = anyio.CapacityLimiter(8)
+
+
+class TileAnswers:
+    """The tiles of this process."""
+
+    def __init__(self, files: TileFiles, caching: Caching, metadata: Metadata) -> None:
+        self.files = files
+        self._caching, self._metadata = caching, metadata
+        self._together: Together[bytes] = Together()
+
+    async def answer(
+        self,
+        request: Request,
+        layers: Sequence[Layer],
+        address: TileAddress,
+        moment: Moment,
+        form: Format,
+        make: Callable[[Layer], Make],
+        *,
+        style: str = "",
+        kept: bool = True,
+    ) -> Response:
+        """One tile of one layer or several, whose bytes are put one after the other; 204 when it is empty.
+
+        make: gives what makes the tile of a layer. style: what the format leaves open. kept: whether it may be kept as
+        a file; what depends on free words of a client is not.
+        """
+        box = matrix.lonlat_box(address)
+        places = [await self._caching.of_place(layer, moment, box) for layer in layers]
+        tag = f'"{caching.digest(*(place.state for place in places), _asked(request), form.name)}"'
+        keep = caching.control(layers, _FRESH, settled=all(place.settled for place in places))
+        headers = {"Cache-Control": keep, "ETag": tag}
+        if etags.is_known(request, tag):
+            return Response(status_code=304, headers=headers)
+        parts = []
+        for place in places:
+            variant = f"{form.name}.{style}" if style else form.name
+            key = TileKey(place.layer.id, access.viewer(place.layer), variant, moment.word, address.canonical)
+            parts.append(await self._tile(key, place, make(place.layer), "" if kept else _asked(request)))
+        self._note(request, places)
+        tile = b"".join(parts)
+        if not tile:
+            return Response(status_code=204, headers=headers)
+        return Response(tile, media_type=form.media_type, headers=headers)
+
+    async def _tile(self, key: TileKey, place: Place, make: Make, asked: str) -> bytes:
+        """A tile. asked: what it depends on besides its key, or nothing."""
+        find = partial(self._found, key, place, make) if not asked else partial(self._made, make)
+        return await self._together.once((key, place.state, asked), find)
+
+    async def _found(self, key: TileKey, place: Place, make: Make) -> bytes:
+        """A tile from its file, or made and kept there."""
+        kept = await anyio.to_thread.run_sync(self.files.read, key, place.state, limiter=_AT_ONCE)
+        if kept is not None:
+            return kept
+        tile = await self._made(make)
+        await anyio.to_thread.run_sync(self.files.write, key, place.state, tile, limiter=_AT_ONCE)
+        return tile
+
+    async def _made(self, make: Make) -> bytes:
+        if self._metadata.away:
+            raise DatabaseAway
+        return await make()
+
+    @staticmethod
+    def _note(request: Request, places: Sequence[Place]) -> None:
+        """Let the answer be kept in memory, where all may see it."""
+        basis = request.scope.get("kept_answer")
+        if isinstance(basis, Basis) and all(place.layer.access.read == "public" for place in places):
+            ends = [place.until.timestamp() for place in places if place.until is not None]
+            basis.until = min(ends, default=None)
+            basis.layers = tuple((place.revisions, place.newest) for place in places)
+
+
+def _asked(request: Request) -> str:
+    return f"{request.scope['path']}?{parameters.query_text(request)}"
