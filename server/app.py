@@ -52,8 +52,8 @@ _CORS = {
 }  # fmt: skip
 
 
-def create_app() -> Starlette:
-    """The application for the environment's settings."""
+def create_app(*, quiet: bool = False) -> Starlette:
+    """The application for the environment's settings. quiet: it logs no requests and keeps no answers in memory."""
     configure()
     settings = server_settings.from_env()
     os.environ.setdefault("SHIKONG_URL", settings.url)
@@ -92,13 +92,13 @@ def create_app() -> Starlette:
         context.overviews.close()
         await store.close()
 
+    before = [Middleware(AccessLog), Middleware(KeptAnswers, settings.tile_memory, lambda: metadata.listening)]
     static = Mount("/static", StaticFiles(directory=config["server"]["templates"]["static"]), name="static")
     app = Starlette(
         routes=[static, *routes(context)],
         lifespan=lifespan,
         middleware=[
-            Middleware(AccessLog),
-            Middleware(KeptAnswers, settings.tile_memory, lambda: metadata.listening),
+            *([] if quiet else before),
             Middleware(WhenAsked, b"origin", b"", CORSMiddleware, _CORS),
             Middleware(Compression),
             Middleware(StopWhenClientLeaves),

@@ -27,6 +27,7 @@ from shikong.providers import versions as version_rules
 from shikong.providers.errors import CollectionNotFound, NotFound
 from shikong.providers.knowledge import as_known_at
 from shikong.server import (
+    archives,
     asked,
     conformance,
     editing,
@@ -303,6 +304,8 @@ def routes(context: Context) -> list[Route]:
         Route(f"{collection}/locations/{{location_id}}", location),
         Route("/tileMatrixSets", partial(tilesets.get_matrix_sets, context)),
         Route("/tileMatrixSets/{tileMatrixSetId}", partial(tilesets.get_matrix_set, context)),
+        Route("/archives", partial(archives.get_archives, context)),
+        Route("/archives/{archive}", partial(archives.get_archive, context)),
         Route("/processes", _with_sound_links(pygeoapi(processes.describe_processes, knows=asked.PROCESSES))),
         Route("/processes/{process_id}", ends.process),
         Route("/processes/{process_id}/execution", ends.execution, methods=["POST"]),
