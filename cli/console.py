@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from shikong.ingest.errors import IngestError
 from shikong.layers.errors import DeclarationError, UnknownLayer
@@ -27,3 +28,11 @@ def clear_errors() -> Iterator[None]:
     except (IngestError, DeclarationError, UnknownLayer, StoreError) as error:
         err.print(f"[red]✗[/] {error}", soft_wrap=True)
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def progress_bar(title: str, total: int | None = None) -> Iterator[tuple[Progress, TaskID]]:
+    """A bar on a terminal, gone when the work is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        yield bar, bar.add_task(title, total=total)

@@ -12,9 +12,9 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from shikong.cli.console import clear_errors, err, out
+from shikong.cli import tiles
+from shikong.cli.console import clear_errors, err, out, progress_bar
 from shikong.ingest import valid_time
 from shikong.ingest.errors import IngestError
 from shikong.ingest.features import Options
@@ -98,11 +98,11 @@ def migrate() -> None:
 
 def _with_progress(store: Database, source: Path | str, layer: str, options: Options) -> Report:
     """Run an ingest under a progress bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task(layer, total=None)
+    with progress_bar(layer) as (progress, task):
         step: Callable[[int, int | None], None] = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
-        return run_ingest(store, catalog.default(), source, layer, options, step)
+        report = run_ingest(store, catalog.default(), source, layer, options, step)
+    tiles.merge(store, catalog.default().layer(layer))
+    return report
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

@@ -6,25 +6,24 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from shikong.cli.console import clear_errors, err, out
+from shikong.cli.console import clear_errors, out, progress_bar
 from shikong.layers import catalog
 from shikong.layers.errors import UnknownLayer
 from shikong.layers.model import Layer
 from shikong.server import archives
 from shikong.server.inside import Got, inside
 from shikong.store import database
+from shikong.store.database import Database
 from shikong.store.errors import StoreError
-from shikong.tiles import archive, matrix
+from shikong.tiles import archive, matrix, overview_work
 from shikong.tiles.archive import About
 from shikong.tiles.matrix import TileAddress
 
@@ -59,8 +58,11 @@ def seed(
             for name in _chosen_sets(sets)
             for limit in _limits(layer, name, zooms, area)
         ]
+        if not datetime:
+            for layer in chosen:
+                merge(database.default(), layer)
         counts = {200: 0, 204: 0}
-        with _progress("tiles", sum(map(len, work))) as (bar, task), inside(processes or os.cpu_count() or 1) as ask:
+        with progress_bar("tiles", sum(map(len, work))) as (bar, task), inside(processes or os.cpu_count() or 1) as ask:
             for got in ask(path + when for part in work for path in part.paths()):
                 _require(got)
                 counts[got.status] += 1
@@ -100,7 +102,7 @@ def export(
         kept = 0
         with (
             archive.written(target, _about(chosen, area, zooms)) as sink,
-            _progress(target.name, len(tiles)) as (bar, task),
+            progress_bar(target.name, len(tiles)) as (bar, task),
             inside(processes or os.cpu_count() or 1) as ask,
         ):
             for (_, tile), got in zip(tiles, ask(paths), strict=True):
@@ -110,6 +112,14 @@ def export(
                     kept += 1
                 bar.advance(task)
         out.print(f"{target}: {kept:,} tiles, {target.stat().st_size:,} bytes")
+
+
+def merge(store: Database, layer: Layer) -> None:
+    """Make a layer's tiles with merged areas that are not right any more, under a progress bar."""
+    if layer.tiles is not None and layer.tiles.merged_below is not None:
+        with progress_bar(f"{layer.id}: merged areas") as (bar, task):
+            step: Callable[[int, int], None] = lambda done, total: bar.update(task, completed=done, total=total)  # noqa: E731
+            overview_work.build(store, layer, step)
 
 
 @dataclass(frozen=True)
@@ -209,10 +219,3 @@ def _area(text: str | None) -> Box:
     if not (-180 <= west < east <= 180 and -85 <= south < north <= 85):
         raise StoreError(f"--bbox {text}: west must be less than east and south less than north, in degrees")
     return west, south, east, north
-
-
-@contextmanager
-def _progress(title: str, total: int) -> Iterator[tuple[Progress, TaskID]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        yield bar, bar.add_task(title, total=total)

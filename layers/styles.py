@@ -13,10 +13,17 @@ from shikong.layers.declared import Colour, Declared, Identifier, Text
 
 
 class LabelDecl(Declared):
-    """What is written beside a feature, and from which zoom (of WebMercatorQuad) on."""
+    """What is written beside a feature, and from which zoom to which (of WebMercatorQuad)."""
 
     field: Identifier
     min_zoom: int = Field(0, ge=0, le=22)
+    max_zoom: int = Field(22, ge=0, le=22, description="tiles cut large areas, and near by each piece has the name")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_zoom > self.max_zoom:
+            raise ValueError("min_zoom is above max_zoom")
+        return self
 
 
 class StyleDecl(Declared):
@@ -27,11 +34,12 @@ class StyleDecl(Declared):
 
     color: Colour
     by: Identifier | None = Field(None, description="a field with `codes`; its code list gives the colours")
-    opacity: float = Field(1.0, gt=0, le=1, description="of areas")
+    opacity: float = Field(1.0, ge=0, le=1, description="of areas, without their outlines")
     outline: Colour | None = Field(None, description="of areas and points; none is drawn without it")
     width: float = Field(1.0, gt=0, le=20, description="of lines and outlines, in pixels of 0.28 mm")
     radius: float = Field(4.0, gt=0, le=40, description="of points, in pixels of 0.28 mm")
     label: LabelDecl | None = None
+    shown: bool = Field(True, description="whether maps of all layers show it before it is chosen")
 
 
 class Shade(Declared):

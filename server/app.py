@@ -23,7 +23,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from shikong.layers import catalog
-from shikong.server import errors, openapi
+from shikong.server import errors, openapi, qgis, styles
 from shikong.server import settings as server_settings
 from shikong.server.caching import Caching
 from shikong.server.compression import Compression
@@ -40,7 +40,7 @@ from shikong.server.routes import routes
 from shikong.server.tile_answers import TileAnswers
 from shikong.store import database
 from shikong.tiles.cache import TileFiles
-from shikong.tiles.overview_work import OverviewProcesses
+from shikong.tiles.overview_work import OverviewProcesses, OverviewThreads
 
 _CORS = {
     "allow_origins": ["*"], "allow_methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "allow_headers": ["*"],
@@ -52,8 +52,12 @@ _CORS = {
 }  # fmt: skip
 
 
-def create_app(*, quiet: bool = False) -> Starlette:
-    """The application for the environment's settings. quiet: it logs no requests and keeps no answers in memory."""
+def create_app(*, alone: bool = False) -> Starlette:
+    """The application for the environment's settings.
+
+    alone: nobody else uses this process, so that no requests are logged, no answers kept in memory, and slow work is
+    done here.
+    """
     configure()
     settings = server_settings.from_env()
     os.environ.setdefault("SHIKONG_URL", settings.url)
@@ -62,8 +66,10 @@ def create_app(*, quiet: bool = False) -> Starlette:
     home = settings.config.parent
     _anchor(config, home)
     for layer in catalog.default():
+        links = config["resources"][layer.id].setdefault("links", [])
         if layer.kind == "features":
-            config["resources"][layer.id]["links"] = collection_links(f"{settings.url}/collections/{layer.id}/items")
+            links += collection_links(f"{settings.url}/collections/{layer.id}/items")
+        links += styles.links_of_collection(settings.url, layer) + qgis.links_of_collection(settings.url, layer)
     pygeoapi = ShikongAPI(config)
     store = database.default()
     metadata, exports = Metadata(pygeoapi, store), Exports(store, settings)
@@ -77,7 +83,7 @@ def create_app(*, quiet: bool = False) -> Starlette:
         exports,
         caching,
         TileAnswers(TileFiles.from_env(store.settings.data), caching, metadata),
-        OverviewProcesses(store.settings),
+        OverviewThreads(store) if alone else OverviewProcesses(store.settings),
         openapi.described(catalog.default(), pygeoapi.base_url, settings.editing),
         settings.editing,
     )
@@ -98,7 +104,7 @@ def create_app(*, quiet: bool = False) -> Starlette:
         routes=[static, *routes(context)],
         lifespan=lifespan,
         middleware=[
-            *([] if quiet else before),
+            *([] if alone else before),
             Middleware(WhenAsked, b"origin", b"", CORSMiddleware, _CORS),
             Middleware(Compression),
             Middleware(StopWhenClientLeaves),

@@ -70,6 +70,9 @@ RECORDS = {lists: Asked(names, _LINKED) for lists, names in parameters.RECORDS.i
 RECORD = {"layers": LINKED, "releases": Asked(formats=(*_LINKED, "iso19139"))}
 PROCESSES = Asked(frozenset({"limit"}), _PAGE)
 JOBS = Asked(parameters.JOBS, _PAGE)
+STYLE = Asked(formats=("mapbox", "sld10", "qml", "html"))
+LEGEND = Asked(formats=("svg", "png"))
+PROJECT, DEFINITION = Asked(formats=("qgz",)), Asked(formats=("qlr",))
 
 #: Which layers have a resource below their own address.
 LAYERS: dict[str, Callable[[Layer], bool]] = {

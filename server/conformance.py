@@ -31,6 +31,7 @@ _CLASSES = {
         "core", "oas30", "geodata-coverage", "coverage-subset", "coverage-rangesubset", "coverage-bbox",
         "coverage-datetime",
     ),
+    "ogcapi-styles-1/0.0": ("core", "html", "mapbox-styles", "sld-10"),  # a draft, and numbered so by its clients
     "ogcapi-edr-1/1.0": ("core",),
     "ogcapi-processes-1/1.0": ("core", "ogc-process-description", "json", "html", "oas30", "job-list"),
 }  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shikong.server.metadata import Metadata
     from shikong.server.pages import Pages
     from shikong.server.tile_answers import TileAnswers
-    from shikong.tiles.overview_work import OverviewProcesses
+    from shikong.tiles.overview_work import OverviewMaker
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Context:
     exports: Exports
     caching: Caching
     tiles: TileAnswers
-    overviews: OverviewProcesses
+    overviews: OverviewMaker
     described: tuple[bytes, bytes]
     editing: Editing = "off"
 

@@ -26,6 +26,7 @@ from shikong.server.pygeoapi_api import Refusal
 from shikong.store.errors import Busy, DatabaseAway, LayerBusy, NotPublished, QueryTooSlow, StoreError
 from shikong.store.jobs import JobEnded, NoSuchJob
 from shikong.store.principal import Forbidden
+from shikong.tiles.styles.legend import NoFont
 
 LOG = structlog.get_logger()
 
@@ -35,6 +36,7 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     BadParameter: (HTTPStatus.BAD_REQUEST, "InvalidParameterValue"),
     NotFound: (HTTPStatus.NOT_FOUND, "NotFound"),
     Gone: (HTTPStatus.GONE, "Gone"),
+    NoFont: (HTTPStatus.NOT_IMPLEMENTED, "NoFont"),
     UnknownLayer: (HTTPStatus.NOT_FOUND, "NotFound"),
     NotPublished: (HTTPStatus.NOT_FOUND, "NotFound"),
     NoSuchJob: (HTTPStatus.NOT_FOUND, "NoSuchJob"),

@@ -9,11 +9,12 @@ import asyncio
 import multiprocessing
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, TypeVar
 
 import httpx
 
@@ -67,6 +68,8 @@ def inside(processes: int) -> Iterator[Ask]:
 _loop: asyncio.AbstractEventLoop
 _client: httpx.AsyncClient
 
+Done = TypeVar("Done")
+
 
 def _begin() -> None:
     """Start the service in this process, with an event loop in a thread of its own."""
@@ -74,19 +77,20 @@ def _begin() -> None:
     end_with_parent()
     _loop = asyncio.new_event_loop()
     threading.Thread(target=_loop.run_forever, daemon=True).start()
-    _client = asyncio.run_coroutine_threadsafe(_opened(), _loop).result()
-
-
-async def _opened() -> httpx.AsyncClient:
-    """A client of the service, which runs until the process ends."""
-    app = create_app(quiet=True)
-    await app.router.lifespan_context(app).__aenter__()
+    app = create_app(alone=True)
+    _run(app.router.lifespan_context(app).__aenter__())
     plain = {"accept-encoding": "identity"}
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside", headers=plain, timeout=600)
+    _client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://inside", headers=plain, timeout=600
+    )
+
+
+def _run(work: Coroutine[Any, Any, Done]) -> Done:
+    return asyncio.run_coroutine_threadsafe(work, _loop).result()
 
 
 def _answers(paths: list[str]) -> list[Got]:
-    return asyncio.run_coroutine_threadsafe(_asked(paths), _loop).result()
+    return _run(_asked(paths))
 
 
 async def _asked(paths: list[str]) -> list[Got]:

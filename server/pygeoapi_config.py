@@ -108,13 +108,12 @@ def _resource(catalog: Catalog, layer: Layer) -> dict[str, Any]:
 
 
 def _style(catalog: Catalog, layer: Layer) -> dict[str, Any]:
-    """The declared colours, for the maps on the pages."""
+    """The declared style, for the maps on the pages."""
     if layer.style is None:
         return {}
-    style: dict[str, Any] = {"color": layer.style.color}
+    style = layer.style.model_dump(exclude_none=True, exclude={"shown"})
     if layer.style.by:
-        colors = {symbol.value: symbol.color for symbol in symbols(catalog, layer) if symbol.value is not None}
-        style |= {"by": layer.style.by, "colors": colors}
+        style["colors"] = {symbol.value: symbol.color for symbol in symbols(catalog, layer) if symbol.value is not None}
     return {"style": style}
 
 

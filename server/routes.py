@@ -48,7 +48,9 @@ from shikong.server import tiles as tile_block
 from shikong.server.asked import LINKED, PAGE, Asked
 from shikong.server.context import Context
 from shikong.server.pygeoapi_adapter import Handler, run
+from shikong.server.qgis import Qgis
 from shikong.server.stac import Stac
+from shikong.server.styles import Styles, with_styles
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -230,8 +232,11 @@ class Endpoints:
         if answer.headers["content-type"] != "application/json":
             return answer
         url = self._context.base_url
-        answer = _changed(answer, partial(openapi.with_both_versions, url))
-        return _changed(answer, partial(tilesets.with_tile_links, url))
+
+        def linked(told: dict[str, Any]) -> dict[str, Any]:
+            return tilesets.with_tile_links(url, with_styles(url, openapi.with_both_versions(url, told)))
+
+        return _changed(answer, linked)
 
     async def openapi(self, request: Request) -> Response:
         """What the service can do, as OpenAPI or as a page to try it."""
@@ -266,7 +271,7 @@ class Direct:
 
 def routes(context: Context) -> list[Route]:
     """The routing table."""
-    ends, stac = Endpoints(context), Stac(context)
+    ends, stac, styles, qgis = Endpoints(context), Stac(context), Styles(context), Qgis(context)
     pygeoapi = ends.pygeoapi
     collection = "/collections/{collection_id}"
     tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
@@ -309,6 +314,13 @@ def routes(context: Context) -> list[Route]:
         Route("/processes", _with_sound_links(pygeoapi(processes.describe_processes, knows=asked.PROCESSES))),
         Route("/processes/{process_id}", ends.process),
         Route("/processes/{process_id}/execution", ends.execution, methods=["POST"]),
+        Route("/styles", styles.listing),
+        Route("/styles/{style_id}", styles.style),
+        Route("/styles/{style_id}/metadata", styles.metadata),
+        Route("/styles/{style_id}/legend", styles.legend),
+        Route(f"{collection}/styles", styles.of_collection),
+        Route("/qgis/project.qgz", qgis.project),
+        Route("/qgis/{theme}.qlr", qgis.definition),
         Route("/stac", stac.catalog),
         Route("/stac/collections/{collection_id}", stac.collection),
         Route("/stac/collections/{collection_id}/items/{release}", stac.item),

@@ -66,13 +66,13 @@ def is_merged(layer: Layer, address: TileAddress) -> bool:
 
 def state(layer: Layer, codes: tuple[str, ...], revision: int, following: datetime | None) -> str:
     """What a tile of today is made from: the declaration, the last release that touched it, and how long it holds."""
-    declared = _declared(layer.model_dump_json(include={"tiles", "style"}), codes)
-    return f"{declared} {revision} {following and following.timestamp()}"
+    return f"{_declared(layer, codes)} {revision} {following and following.timestamp()}"
 
 
 @lru_cache(maxsize=64)
-def _declared(drawn: str, codes: tuple[str, ...]) -> str:
-    return blake2b(f"{drawn} {codes}".encode(), digest_size=8).hexdigest()
+def _declared(layer: Layer, codes: tuple[str, ...]) -> str:
+    told = f"{layer.tiles} {layer.style and layer.style.by} {codes}"
+    return blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 def codes(catalog: Catalog, layer: Layer) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from typing import Protocol
 
 from shikong.layers import catalog
 from shikong.layers.model import Layer
@@ -37,7 +38,11 @@ def _begin(store: StoreSettings) -> None:
     """Make this process one that makes tiles."""
     global _working  # noqa: PLW0603 - what a process of a pool works with
     end_with_parent()
-    _working = Overviews(Database(store), catalog.default(), TileFiles.from_env(store.data))
+    _working = _overviews(Database(store))
+
+
+def _overviews(database: Database) -> Overviews:
+    return Overviews(database, catalog.default(), TileFiles.from_env(database.settings.data))
 
 
 def _tile(question: Question, address: TileAddress) -> bytes:
@@ -49,8 +54,32 @@ def _processes(store: StoreSettings, number: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(number, mp_context=context, initializer=_begin, initargs=(store,))
 
 
+class OverviewMaker(Protocol):
+    """Whoever makes merged tiles for a server."""
+
+    async def tile(self, question: Question, address: TileAddress) -> bytes:
+        """A merged tile, made and kept. Raises StoreError."""
+
+    def close(self) -> None:
+        """End; what has not been begun is not done."""
+
+
+class OverviewThreads:
+    """Threads of this process, which has nothing else to do."""
+
+    def __init__(self, database: Database) -> None:
+        self._overviews = _overviews(database)
+
+    async def tile(self, question: Question, address: TileAddress) -> bytes:
+        """A merged tile, made and kept. Raises StoreError."""
+        return await asyncio.to_thread(self._overviews.tile, question, address)
+
+    def close(self) -> None:
+        """Nothing is begun that a caller does not wait for."""
+
+
 class OverviewProcesses:
-    """Those of one server process; the first question starts them."""
+    """Processes beside that of the server; the first question starts them."""
 
     def __init__(self, store: StoreSettings, number: int = 1) -> None:
         self._store, self._number = store, number

@@ -46,6 +46,7 @@ from shikong.store import jobs, queue
 from shikong.store.database import Database
 from shikong.store.errors import DatabaseAway, DiskFull, StoreError
 from shikong.store.principal import Principal, acting_as, current_principal
+from shikong.tiles import overview_work
 
 LOG = structlog.get_logger()
 
@@ -261,6 +262,8 @@ class Loads:
 
         with acting_as(_principal(context)):
             message = work(database, progress)
+            with suppress(StoreError):  # then whoever asks for such a tile has it made
+                overview_work.build(database, self._catalog.layer(_layer(context)), lambda done, total: None)
         return (*rows, message)
 
 

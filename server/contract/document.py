@@ -17,6 +17,7 @@ from shikong.server.settings import Editing
 _TAGS = {
     "service": "服务 / the service itself", "layers": "图层 / layers", "features": "要素 / features",
     "editing": "编辑 / editing of features", "records": "目录 / records of layers and releases",
+    "styles": "样式 / styles and legends",
     "tiles": "瓦片 / vector tiles", "rasters": "栅格 / coverages and cubes", "observations": "观测 / time series",
     "processes": "分析 / questions that the service answers", "jobs": "作业 / loads in work",
 }  # fmt: skip

@@ -16,7 +16,7 @@ from shikong.server import parameters as rules
 from shikong.server.asked import Asked
 from shikong.server.formats import files
 from shikong.server.profiles import AS_CODE, AS_TITLE
-from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT
+from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT, THEMES
 from shikong.tiles.matrix import MAX_ZOOM, SERVED
 
 Part = dict[str, Any]
@@ -148,8 +148,11 @@ def _path() -> dict[str, Part]:
         "recordId": _in_path("recordId", _TEXT, "the record"),
         "locationId": _in_path("locationId", _TEXT, "the station"),
         "processId": _in_path("processId", {"type": "string", "enum": list(PROCESSORS)}, "the process"),
+        "styleId": _in_path("styleId", _TEXT, "the style: `city`, or the id of a layer"),
+        "themeId": _in_path("theme", {"type": "string", "enum": list(THEMES)}, "the theme"),
         "jobId": _in_path("jobId", number, "the job"),
         "release": _in_path("release", number, "the release"),
+        "archive": _in_path("archive", _TEXT, "the archive's name"),
         "tileMatrixSetId": _in_path("tileMatrixSetId", {"type": "string", "enum": list(SERVED)}, "the tile matrix set"),
         "tileMatrix": _in_path("tileMatrix", number | {"maximum": MAX_ZOOM}, "the zoom level"),
         "tileRow": _in_path("tileRow", number, "the row, from the top"),

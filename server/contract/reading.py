@@ -9,12 +9,16 @@ from typing import Any
 
 from shikong.layers.catalog import Catalog
 from shikong.server import asked
+from shikong.server.archives import SUFFIXES
 from shikong.server.asked import Asked
 from shikong.server.contract.parameters import named, of
 from shikong.server.contract.schemas import Part, schema
 from shikong.server.formats.table import EXPORTS, PAGES
 from shikong.server.stac import COG
+from shikong.server.styles import ENCODINGS
 from shikong.tiles.provider import MIMETYPE
+from shikong.tiles.styles.maplibre import MEDIA_TYPE
+from shikong.tiles.styles.project import DEFINITION_TYPE, PROJECT_TYPE
 
 #: Media types of answers: a reference for JSON, text for the rest.
 Content = dict[str, Part]
@@ -70,7 +74,7 @@ def _read(knows: Asked, got: Part, *path: str, kind: str = "") -> Part:
 
 def paths(catalog: Catalog) -> dict[str, Part]:
     """All paths that are read."""
-    return _service() | _layers() | _features() | _records(catalog) | _rasters() | _others()
+    return _service() | _layers() | _features() | _records(catalog) | _rasters() | _styles() | _others()
 
 
 def _service() -> dict[str, Part]:
@@ -103,6 +107,7 @@ def _layers() -> dict[str, Part]:
         "304": {"description": "what the client has is still so (If-None-Match)"},
     }
     tile["responses"]["200"]["headers"] = headers("ETag")
+    archives = {media_type: _FILE for media_type in SUFFIXES.values()}
     coordinates = ("tileMatrix", "tileRow", "tileCol")
     base, place = "/collections/{collectionId}", ("TiledLayer", "tileMatrixSetId")
     return {
@@ -119,6 +124,10 @@ def _layers() -> dict[str, Part]:
             asked.TILESET, tileset | {"operationId": "getTilesetMetadata"}, *place),
         f"{base}/tiles/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": _read(
             asked.TILE, tile, *place, *coordinates),
+        "/archives": _read(asked.ONLY_JSON, operation(
+            "archives of tiles", "getArchives", "tiles", told("Archives"))),
+        "/archives/{archive}": _read(asked.ONLY_JSON, operation(
+            "an archive of tiles, whole or in parts (Range)", "getArchive", "tiles", archives, 404), "archive"),
         "/tiles": _read(asked.PAGE, operation(
             "the tilesets with several layers", "getDatasetTilesets", "tiles", told("Tilesets") | _HTML)),
         "/tiles/{tileMatrixSetId}": _read(
@@ -205,6 +214,29 @@ def _rasters() -> dict[str, Part]:
             "RasterLayer", "release"),
         f"{one}/data": _read(asked.ONLY_JSON, operation(
             "its file; by ranges too", "getStacData", "rasters", {COG: _FILE}, 404), "RasterLayer", "release"),
+    }  # fmt: skip
+
+
+def _styles() -> dict[str, Part]:
+    picture = {"schema": {"type": "string", "format": "binary"}}
+    written: Content = {media_type: _FILE for media_type, _ in ENCODINGS.values()} | told("MapLibreStyle", MEDIA_TYPE)
+    legend = operation("what its colours mean", "getLegend", "styles",
+                       {"image/svg+xml": picture, "image/png": picture}, 404)  # fmt: skip
+    legend["responses"] |= problems(501)
+    one = "/styles/{styleId}"
+    return {
+        "/styles": _read(asked.PAGE, operation("all styles", "getStyles", "styles", told("Styles") | _HTML)),
+        one: _read(asked.STYLE, operation(
+            "a style in one of its encodings", "getStyle", "styles", written | _HTML, 404), "styleId"),
+        f"{one}/metadata": _read(asked.PAGE, operation(
+            "what a style is about", "getStyleMetadata", "styles", told("StyleMetadata") | _HTML, 404), "styleId"),
+        f"{one}/legend": _read(asked.LEGEND, legend, "styleId"),
+        "/collections/{collectionId}/styles": _read(asked.PAGE, operation(
+            "the styles of a layer", "getStylesOfLayer", "styles", told("Styles") | _HTML, 404), "TiledLayer"),
+        "/qgis/project.qgz": _read(asked.PROJECT, operation(
+            "the city as a project of QGIS", "getQgisProject", "styles", {PROJECT_TYPE: _FILE})),
+        "/qgis/{theme}.qlr": _read(asked.DEFINITION, operation(
+            "the layers of a theme for QGIS", "getQgisLayers", "styles", {DEFINITION_TYPE: _FILE}, 404), "themeId"),
     }  # fmt: skip
 
 

@@ -122,6 +122,8 @@ _OTHERS: dict[str, Part] = {
         "dataType crs links", title=TEXT, dataType=one_of("vector"), crs=TEXT, tileMatrixSetURI=TEXT, links=_LINKS,
         layers=a_list(ANYTHING),
     ),
+    "Archives": an_object("archives links", links=_LINKS, archives=a_list(an_object(
+        "id size links", id=TEXT, size=WHOLE, updated=_TIME, links=_LINKS))),
     "TileJson": an_object("tilejson tiles vector_layers", tilejson=TEXT, tiles=a_list(TEXT),
                           vector_layers=a_list(ANYTHING)),
     "TileMatrixSets": an_object(
@@ -130,6 +132,15 @@ _OTHERS: dict[str, Part] = {
     "TileMatrixSet": an_object("id crs tileMatrices", id=TEXT, crs=TEXT, title=TEXT, tileMatrices=a_list(ANYTHING)),
     "Coverage": an_object(
         "type domain parameters ranges", type=one_of("Coverage"), domain=ANYTHING, parameters=ANYTHING, ranges=ANYTHING,
+    ),
+    "Styles": an_object(
+        "styles", default=TEXT, links=_LINKS, styles=a_list(an_object("id links", id=TEXT, title=TEXT, links=_LINKS)),
+    ),
+    "MapLibreStyle": an_object("version sources layers", version=WHOLE, sources=ANYTHING, layers=a_list(ANYTHING)),
+    "StyleMetadata": an_object(
+        "id stylesheets layers links", id=TEXT, title=TEXT, description=TEXT, keywords=a_list(TEXT),
+        pointOfContact=TEXT, scope=one_of("style"), version=TEXT, stylesheets=a_list(ANYTHING),
+        layers=a_list(ANYTHING), links=_LINKS,
     ),
     "Processes": an_object("processes links", processes=a_list(an_object("id version links", id=TEXT, links=_LINKS)),
                            links=_LINKS),

@@ -165,6 +165,27 @@ def _execution(client: Any) -> bool:
     return answer.status == 200 and answer.json["point"] == [115.98, 36.45]
 
 
+def _styles(client: Any) -> bool:
+    """Requirements styles-success and style-md-op: unique ids, a stylesheet each, metadata that answer."""
+    listed = client.get("/styles", f="json").json["styles"]
+    links = [{link["rel"]: link for link in style["links"]} for style in listed]
+    described = [client.link(each["describedby"]["href"]).json["id"] for each in links]
+    told = client.get("/", f="json").json["links"]
+    return (
+        len({style["id"] for style in listed}) == len(listed) > 1 and described == [style["id"] for style in listed]
+        and all(client.link(each["stylesheet"]["href"]).status == 200 for each in links)
+        and "http://www.opengis.net/def/rel/ogc/1.0/styles" in {link["rel"] for link in told}
+    )  # fmt: skip
+
+
+def _stylesheet(media_type: str, words: bytes) -> Probe:
+    def probe(client: Any) -> bool:
+        answer = client.get("/styles/parcels", accept=media_type)
+        return answer.headers["content-type"] == media_type and words in answer.content
+
+    return probe
+
+
 def _records(client: Any) -> bool:
     found = client.get("/collections/layers/items", f="json", q="parcels").json
     return found["numberMatched"] == 1 and client.get("/collections/layers/items/parcels").json["id"] == "parcels"
@@ -231,6 +252,11 @@ PROBES: dict[str, dict[str, Probe]] = {
         "coverage-subset": _coverage(subset="Long(115.9:116),Lat(36.4:36.5)"),
         "coverage-rangesubset": _coverage_fields, "coverage-bbox": _coverage(bbox="115.9,36.4,116,36.5"),
         "coverage-datetime": _coverage_of_a_time,
+    },
+    "ogcapi-styles-1/0.0": {
+        "core": _styles, "html": _pages("/styles", "/styles/city", "/collections/parcels/styles"),
+        "mapbox-styles": _stylesheet("application/vnd.mapbox.style+json", b'"version":8'),
+        "sld-10": _stylesheet("application/vnd.ogc.sld+xml;version=1.0", b'StyledLayerDescriptor version="1.0.0"'),
     },
     "ogcapi-edr-1/1.0": {"core": _edr},
     "ogcapi-processes-1/1.0": {

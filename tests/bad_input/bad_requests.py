@@ -87,6 +87,7 @@ def _injected() -> Iterator[Request]:
         yield Request(
             f"SQL in a release of STAC: {kind}", f"/stac/collections/elevation/items/{encoded}", parameter="release"
         )
+        yield Request(f"SQL as a style: {kind}", f"/styles/{encoded}", status=404)
         yield Request(f"SQL in a job: {kind}", f"/jobs/{encoded}", parameter="jobId")
         yield Request(f"SQL in a station: {kind}", f"/collections/hydro_observations/locations/{encoded}", status=404)
         yield Request(
@@ -466,6 +467,12 @@ def _of_others() -> Iterator[Request]:
     yield Request("jobs: no such job", "/jobs/999999", status=404)
     yield Request("jobs: beyond 64 bits", f"/jobs/{2**63}", parameter="jobId")
     yield Request("process that does not exist", "/processes/nosuch", status=404)
+    yield Request("style that does not exist", "/styles/nosuch", status=404, words="city, ")
+    yield Request("legend of a style that does not exist", "/styles/nosuch/legend", status=404, words="city, ")
+    yield Request("styles of a layer that is not drawn", "/collections/hydro_observations/styles", status=404)
+    yield Request("style in an unknown encoding", "/styles/parcels", {"f": "css"}, parameter="f")
+    yield Request("style in an encoding that it lacks", "/styles/city", {"f": "sld10"}, parameter="f")
+    yield Request("legend as GIF", "/styles/parcels/legend", {"f": "gif"}, parameter="f")
     yield Request("release of STAC that does not exist", "/stac/collections/elevation/items/999999", status=404)
     yield Request("layer of STAC that has no rasters", "/stac/collections/parcels", status=404)
 

@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from contextlib import contextmanager
 
 from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsMapRendererParallelJob, QgsMapSettings
-from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtCore import QEventLoop, QSize
 from qgis.PyQt.QtGui import QColor
 
 
@@ -29,6 +29,9 @@ def draw(layers, area, picture, *, crs, background, size):
     settings.setOutputSize(QSize(*size))
     settings.setExtent(area)
     job = QgsMapRendererParallelJob(settings)
+    # Providers that fetch as they draw need the loop of events that a window would run.
+    loop = QEventLoop()
+    job.finished.connect(loop.quit)
     job.start()
-    job.waitForFinished()
+    loop.exec_()
     job.renderedImage().save(picture)

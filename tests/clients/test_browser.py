@@ -39,6 +39,8 @@ def _colours(path: Path) -> int:
         ("parcels", "/collections/parcels?f=html", MAP),
         ("venues", "/collections/culture_venues/items?f=html", MAP),
         ("elevation", "/collections/elevation?f=html", "document.readyState === 'complete'"),
+        ("style", "/styles/planning_zones?f=html&lang=zh", "document.querySelector('img[src*=legend]').complete"),
+        ("styles", "/styles?f=html&lang=zh", "document.readyState === 'complete'"),
         ("questions", "/processes?f=html", "document.readyState === 'complete'"),
         ("api", "/openapi?f=html", "document.querySelector('.swagger-ui .opblock-tag')"),
     ],

@@ -66,7 +66,7 @@ BROKEN = [
     ("base/districts.yml", "id: districts", "id: district", "id", "the file is called"),
     ("base/districts.yml", "kind: features", "kind: features\nkind: coverage", "(yaml)", "given twice"),
     ("base/districts.yml", "min_zoom: 4", "min_zoom: 20", "tiles", "above max_zoom"),
-    ("base/districts.yml", "{color: \"#7A8A99\"}", "{color: \"#7A8A99\", by: area}", "(file)", "not a field with `codes`"),
+    ("base/districts.yml", "{color: \"#7A8A99\",", "{color: \"#7A8A99\", by: area,", "(file)", "not a field with `codes`"),
     ("base/districts.yml", "  level: {", "  origin: {", "(file)", "the service's own"),
     ("culture/culture_events.yml", "start: starts", "start: title", "(file)", "not a date"),
     ("nature/parcels.yml", "time: {valid: true}", "time: {valid: true, start: bsm}", "time", "either"),

@@ -33,15 +33,16 @@ const colors = dark
 
 const font = '"Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif';
 
-function styles(line, fill, point, width) {
-  const stroke = new ol.style.Stroke({ color: line, width });
+function drawn({ fill, outline, line, point, width, edge, edgeWidth, radius }) {
+  const stroke = outline ? new ol.style.Stroke({ color: outline, width: edgeWidth }) : undefined;
   const area = new ol.style.Style({ stroke, fill: new ol.style.Fill({ color: fill }) });
-  const way = new ol.style.Style({ stroke: new ol.style.Stroke({ color: line, width: width + 0.8 }) });
+  const way = new ol.style.Style({ stroke: new ol.style.Stroke({ color: line, width }) });
   const spot = new ol.style.Style({
     image: new ol.style.Circle({
-      radius: 5.5,
+      radius,
+      declutterMode: 'none',
       fill: new ol.style.Fill({ color: point }),
-      stroke: new ol.style.Stroke({ color: colors.edge, width: 1.5 }),
+      stroke: edge ? new ol.style.Stroke({ color: edge, width: edgeWidth }) : undefined,
     }),
   });
   return (feature) => {
@@ -52,23 +53,60 @@ function styles(line, fill, point, width) {
   };
 }
 
-const plain = () => styles(colors.line, colors.fill, colors.point, 1.2);
+/** One colour for shapes of every kind, where no layer declares how they look. */
+const inOne = (line, fill, point, width) =>
+  drawn({
+    fill,
+    outline: line,
+    line,
+    point,
+    width: width + 0.8,
+    edge: colors.edge,
+    edgeWidth: width,
+    radius: 5.5,
+  });
 
-/** The layer's declared colours: one, or those of the codes in a field. */
-function declared({ color, by, colors: ofCodes = {} }) {
+const plain = () => inOne(colors.line, colors.fill, colors.point, 1.2);
+
+/** As the layer declares it: in one colour or in those of the codes in a field, with labels from a zoom on. */
+function declared({ color, by, colors: ofCodes = {}, opacity, outline, width, radius, label }, projection) {
+  const metres = ol.proj.get(projection)?.getMetersPerUnit() ?? 1;
+  const share = Math.round(opacity * 255).toString(16).padStart(2, '0');
   const made = new Map();
-  return (feature) => {
+  const text = new ol.style.Text({
+    font: `12px ${font}`,
+    fill: new ol.style.Fill({ color: colors.label }),
+    stroke: new ol.style.Stroke({ color: colors.halo, width: 3 }),
+  });
+  const named = new ol.style.Style({ text });
+  return (feature, resolution) => {
     const tone = ofCodes[feature.get(by)] ?? color;
-    if (!made.has(tone)) made.set(tone, styles(tone, `${tone}b0`, tone, 1.2));
-    return made.get(tone)(feature);
+    if (!made.has(tone)) {
+      const edge = { edge: outline, edgeWidth: width };
+      made.set(tone, drawn({ fill: tone + share, outline, line: tone, point: tone, width, radius, ...edge }));
+    }
+    const shape = made.get(tone)(feature);
+    const words = label && within(resolution * metres, label) ? feature.get(label.field) : null;
+    if (!words) return shape;
+    const type = feature.getGeometry().getType();
+    text.setText(String(words));
+    text.setPlacement(type.endsWith('LineString') ? 'line' : 'point');
+    text.setOffsetY(type.endsWith('Point') ? radius + 10 : 0);
+    return [shape, named];
   };
 }
 
-export const normal = () => {
+/** Whether a label is written where a pixel has so many metres: its zooms are those of WebMercatorQuad. */
+function within(metres, label) {
+  const zoom = Math.log2(156543.034 / metres) + 0.01;
+  return zoom >= label.min_zoom && zoom < label.max_zoom + 1;
+}
+
+export const normal = (projection = 'EPSG:3857') => {
   const style = island('style');
-  return style ? declared(style) : plain();
+  return style ? declared(style, projection) : plain();
 };
-export const chosen = () => styles(colors.chosen, colors.chosenFill, colors.chosen, 2.4);
+export const chosen = () => inOne(colors.chosen, colors.chosenFill, colors.chosen, 2.4);
 
 export function outline() {
   return new ol.style.Style({ stroke: new ol.style.Stroke({ color: colors.chosen, width: 1.6, lineDash: [6, 4] }) });

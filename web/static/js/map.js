@@ -11,8 +11,8 @@ const MERCATOR = 'EPSG:3857';
 export function tileLayer(url, options = {}) {
   const zoom = options.zoom ?? {};
   return new ol.layer.VectorTile({
-    style: options.style ?? normal(),
-    declutter: options.declutter ?? false,
+    style: options.style ?? normal(options.projection),
+    declutter: options.declutter ?? true,
     // A 512-pixel tile of level z is drawn at view zoom z + 1.
     minZoom: zoom.min ? zoom.min + 0.9 : undefined,
     source: new ol.source.VectorTile({
@@ -35,7 +35,8 @@ export function featureLayer(collection, projection = MERCATOR) {
   const format = new ol.format.GeoJSON({ dataProjection: LONLAT, featureProjection: projection });
   const usable = collection.features.filter((feature) => feature.geometry);
   return new ol.layer.Vector({
-    style: normal(),
+    style: normal(projection),
+    declutter: true,
     source: new ol.source.Vector({ features: format.readFeatures({ ...collection, features: usable }) }),
   });
 }
