@@ -76,5 +76,7 @@ def areas(cells: Cells, least: int) -> tuple[NDArray[np.object_], list[int]]:
     shapes[:] = [shapely.geometry.shape(shape) for shape, _ in found]
     codes = [int(code) for _, code in found]
     if found:
+        # Neighbours must have the very same points along a common edge, where one alone needs only its corners.
+        shapes = shapely.transform(shapely.segmentize(shapes, UNITS), np.rint)
         shapes = shapely.coverage_simplify(shapes, _TOLERANCE)
     return shapes, codes
