@@ -25,8 +25,7 @@ GOALS: dict[str, dict[str, float]] = {
     "items 10": {"minimal": 0.8}, "items 100": {"minimal": 0.9},
     "items 1000": {"minimal": 1.0, "stock": 8.0, "tipg": 5.0},
     "filter 10": {"minimal": 0.8}, "filter 1000": {"minimal": 1.0},
-    "tiles z13": {"minimal": 1.2}, "tiles z14": {"minimal": 1.2}, "tiles z15": {"minimal": 1.2},
-    "tiles z16": {"minimal": 1.2},
+    **{f"tiles z{zoom}": {"minimal": 1.2, "tipg": 3.0} for zoom in (13, 14, 15, 16)},
 }  # fmt: skip
 #: A far page may cost so many times a first one; of many clients the slowest hundredth may wait so many times the
 #: median; and memory may grow by so much from the middle to the end.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def _compare(cluster: Cluster, options: argparse.Namespace, data: Path, folder: 
         _say("choosing windows and tiles, counting what is in them")
         plan = _plan(conn, options.only)
         with servers.running(dsn, folder, names, tipg) as chosen:
-            compared = questions.same_answers(conn, chosen, _ask)
+            compared = questions.same_answers(conn, chosen, servers.get)
             _say(f"all servers found the same {compared} parcels in {questions.SMALL_WINDOWS} small windows")
             for name, note, make in plan:
                 results.measures.append(_measure(name, note, make, _able(name, chosen), options.seconds))
@@ -104,7 +103,7 @@ def _plan(conn: psycopg.Connection[tuple[object, ...]], only: str | None) -> Pla
 
 
 def _able(name: str, chosen: list[Server]) -> list[Server]:
-    """The servers that can be asked this: stock pygeoapi reads no CQL2, tipg cuts other tiles."""
+    """The servers that can be asked this: stock pygeoapi reads no CQL2."""
     lacking = {"filter": "filtered", "tiles": "tile"}.get(name.partition(" ")[0])
     return [server for server in chosen if lacking is None or getattr(server, lacking) is not None]
 
@@ -112,7 +111,7 @@ def _able(name: str, chosen: list[Server]) -> list[Server]:
 def _deep(server: Server, rows: int, seconds: float) -> deep.Deep:
     """First pages and far ones in turns."""
     found = deep.Deep(deep.page_of(rows))
-    first, far = deep.questions(server, found.page, _ask)
+    first, far = deep.questions(server, found.page, servers.get)
     for number in range(ROUNDS):
         found.first.add(uvloop.run(run_round(server.port, first, seconds / ROUNDS, number)))
         found.far.add(uvloop.run(run_round(server.port, far, seconds / ROUNDS, number)))
@@ -150,12 +149,6 @@ def _measure(
     ratios = ", ".join(f"{measure.ratio(peer) or 0:.2f} x {peer}" for peer in measure.timings if peer != "shikong")
     _say(f"{name}: {ratios}")
     return measure
-
-
-def _ask(port: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as response:
-        body: bytes = response.read()
-        return body
 
 
 def _say(text: str) -> None:

@@ -76,6 +76,10 @@ def _tipg_filtered(box: Box, over: float, codes: tuple[str, ...], limit: int) ->
     return f"{_tipg_items(box, limit)}&filter={quote(_cql2(over, codes))}"
 
 
+def _tipg_tile(z: int, x: int, y: int) -> str:
+    return f"/collections/{tipg_peer.COLLECTION}/tiles/WebMercatorQuad/{z}/{x}/{y}"
+
+
 def _tipg_page(limit: int, offset: int) -> str:
     return f"/collections/{tipg_peer.COLLECTION}/items?f=geojson&limit={limit}&offset={offset}"
 
@@ -95,13 +99,15 @@ def _collection_tile(z: int, x: int, y: int) -> str:
 
 
 @contextmanager
-def running(dsn: str, folder: Path, names: Collection[str], tipg: str) -> Iterator[list[Server]]:
+def running(
+    dsn: str, folder: Path, names: Collection[str], tipg: str, *, keeping: bool = False
+) -> Iterator[list[Server]]:
     """The servers with these names, started; their logs and configuration are in the folder.
 
-    tipg: the interpreter of its environment.
+    tipg: the interpreter of its environment. keeping: whether the service keeps tiles.
     """
     makers = {
-        "shikong": lambda: _shikong(dsn, folder), "minimal": lambda: _minimal(dsn, folder),
+        "shikong": lambda: _shikong(dsn, folder, keeping), "minimal": lambda: _minimal(dsn, folder),
         "stock": lambda: _stock(dsn, folder), "tipg": lambda: _tipg(dsn, folder, tipg),
     }  # fmt: skip
     with ExitStack() as stack:
@@ -109,11 +115,15 @@ def running(dsn: str, folder: Path, names: Collection[str], tipg: str) -> Iterat
 
 
 @contextmanager
-def _shikong(dsn: str, folder: Path) -> Iterator[Server]:
+def _shikong(dsn: str, folder: Path, keeping: bool) -> Iterator[Server]:
+    nowhere = folder / "no folder"
+    nowhere.touch()  # a file, below which no tile can be kept: each is cut anew, after it has been looked for in vain
     environment = {
         "DATABASE_URL": dsn, "SHIKONG_DATA": str(folder / "shikong-data"),
         "PYGEOAPI_CONFIG": str(ROOT / "pygeoapi-config.yml"),
     }  # fmt: skip
+    if not keeping:
+        environment |= {"SHIKONG_TILE_CACHE": str(nowhere), "SHIKONG_TILE_MEMORY_MB": "0"}
     app = ("shikong.server.app:create_app", "--factory")
     with _server("shikong", *app, folder=folder, say_hello="/conformance", environment=environment) as (port, process):
         yield Server(
@@ -151,7 +161,7 @@ def _tipg(dsn: str, folder: Path, python: str) -> Iterator[Server]:
     with _server(
         "tipg", "tipg.main:app", folder=folder, say_hello="/conformance", environment=environment, python=python
     ) as (port, process):
-        yield Server("tipg", port, process, _tipg_items, _tipg_filtered, None, _tipg_page)
+        yield Server("tipg", port, process, _tipg_items, _tipg_filtered, _tipg_tile, _tipg_page)
 
 
 @contextmanager
@@ -160,7 +170,7 @@ def _server(
     python: str = sys.executable,
 ) -> Iterator[tuple[int, int]]:  # fmt: skip
     """One server process; yields its port and its number."""
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("SHIKONG_", "PYGEOAPI_", "PG"))}
     environment = {key: value.replace("{url}", url) for key, value in environment.items()}
@@ -197,7 +207,8 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     raise RuntimeError(f"a server did not start; the end of {log}:\n{log.read_text(encoding='utf-8')[-3000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -261,3 +272,10 @@ def _stock_config(dsn: str) -> dict[str, object]:
         },
         "resources": {"parcels": parcels},
     }  # fmt: skip
+
+
+def get(port: int, path: str) -> bytes:
+    """The body of an answer."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as response:
+        body: bytes = response.read()
+        return body

@@ -98,7 +98,7 @@ def create_app(*, alone: bool = False) -> Starlette:
         context.overviews.close()
         await store.close()
 
-    before = [Middleware(AccessLog), Middleware(KeptAnswers, settings.tile_memory, lambda: metadata.listening)]
+    before = [Middleware(KeptAnswers, settings.tile_memory, lambda: metadata.listening), Middleware(AccessLog)]
     static = Mount("/static", StaticFiles(directory=config["server"]["templates"]["static"]), name="static")
     app = Starlette(
         routes=[static, *routes(context)],

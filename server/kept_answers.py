@@ -7,6 +7,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shikong.server.etags import is_among
+from shikong.server.logs import write_line
 from shikong.tiles.revisions import LayerRevisions
 
 Headers = list[tuple[bytes, bytes]]
@@ -74,8 +76,10 @@ class KeptAnswers:
             return
         answer = self._answers.get(key)
         if answer is not None and answer.basis.holds() and self._trusted():
+            started, request_id = time.perf_counter(), os.urandom(6).hex()
             self._answers.move_to_end(key)
-            await _give(answer, scope, send)
+            status = await _give(answer, scope, send, request_id)
+            write_line(scope, status, started, request_id)
             return
         scope["kept_answer"] = basis = Basis()
         begun: Message | None = None
@@ -120,14 +124,14 @@ def _key(scope: Scope) -> tuple[bytes, ...] | None:
     return tuple(found)
 
 
-async def _give(answer: _Answer, scope: Scope, send: Send) -> None:
+async def _give(answer: _Answer, scope: Scope, send: Send, request_id: str) -> int:
+    """Give an answer again, or say that the client has it; returns the status."""
+    status, headers, body = answer.start["status"], answer.start["headers"], answer.body
     known = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
     if known is not None and answer.tag is not None and is_among(answer.tag, known.decode("latin-1")):
-        headers = [
-            header for header in answer.start["headers"] if header[0] not in (b"content-length", b"content-type")
-        ]
-        await send({"type": "http.response.start", "status": 304, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    await send({**answer.start, "headers": list(answer.start["headers"])})
-    await send({"type": "http.response.body", "body": answer.body})
+        status, body = 304, b""
+        headers = [header for header in headers if header[0] not in (b"content-length", b"content-type")]
+    headers = [*headers, (b"x-request-id", request_id.encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+    return int(status)

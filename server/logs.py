@@ -79,11 +79,15 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_marked)
         finally:
-            line = {
-                "method": scope["method"], "path": scope["path"], "query": scope["query_string"].decode("latin-1"),
-                "status": status, "ms": round((time.perf_counter() - started) * 1000, 1), "event": "request",
-                "request_id": request_id, "level": "info", "timestamp": datetime.now(UTC),
-            }  # fmt: skip
-            # Written as LOG.info would write it, which takes as long as a small tile.
-            sys.stderr.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
-            sys.stderr.buffer.flush()
+            write_line(scope, status, started, request_id)
+
+
+def write_line(scope: Scope, status: int, started: float, request_id: str) -> None:
+    """Log the end of a request, as LOG.info would, which takes as long as a small tile. started: by perf_counter()."""
+    line = {
+        "method": scope["method"], "path": scope["path"], "query": scope["query_string"].decode("latin-1"),
+        "status": status, "ms": round((time.perf_counter() - started) * 1000, 1), "event": "request",
+        "request_id": request_id, "level": "info", "timestamp": datetime.now(UTC),
+    }  # fmt: skip
+    sys.stderr.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+    sys.stderr.buffer.flush()

@@ -32,7 +32,7 @@ _FRESH = "max-age=10, stale-while-revalidate=60"
 
 Make = Callable[[], Coroutine[Any, Any, bytes]]
 
-#: Files that are read or written at a time.
+#: Files that are read at a time.
 _AT_ONCE = anyio.CapacityLimiter(8)
 
 
@@ -85,13 +85,14 @@ class TileAnswers:
         return await self._together.once((key, place.state, asked), find)
 
     async def _found(self, key: TileKey, place: Place, make: Make) -> bytes:
-        """A tile from its file, or made and kept there."""
-        kept = await anyio.to_thread.run_sync(self.files.read, key, place.state, limiter=_AT_ONCE)
-        if kept is not None:
-            return kept
-        tile = await self._made(make)
-        await anyio.to_thread.run_sync(self.files.write, key, place.state, tile, limiter=_AT_ONCE)
-        return tile
+        """A tile as it is kept, or made and kept."""
+        kept = self.files.waiting(key, place.state)
+        if kept is None and self.files.is_there(key):
+            kept = await anyio.to_thread.run_sync(self.files.read, key, place.state, limiter=_AT_ONCE)
+        if kept is None:
+            kept = await self._made(make)
+            self.files.write_later(key, place.state, kept)
+        return kept
 
     async def _made(self, make: Make) -> bytes:
         if self._metadata.away:

@@ -13,6 +13,7 @@ import os
 import tempfile
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ from shikong.tiles.matrix import TileAddress
 DEFAULT_MB = 4096
 
 _MAGIC = b"shikong tile 1\n"
+
+#: Tiles that wait for their files to be written.
+_MOST_WAITING = 256
+
+#: Seconds for which no tile waits for its file after one could not be written.
+_REST = 1.0
 
 #: When the files have grown by this share of what they may take, they are counted.
 _COUNT_AFTER = 0.05
@@ -59,9 +66,13 @@ class TileFiles:
 
     def __init__(self, folder: Path, megabytes: int) -> None:
         self._folder, self._limit = folder, megabytes * 1_000_000
+        self._waiting: OrderedDict[TileKey, tuple[str, bytes]] = OrderedDict()
+        self._turn, self._more = threading.Lock(), threading.Event()
+        self._writing: threading.Thread | None = None
         self._grown = self._limit  # so that the first tile has them counted
         self._counting = threading.Lock()
         self.fault: str | None = None
+        self._failed_at = 0.0
 
     @classmethod
     def from_env(cls, data: Path) -> TileFiles:
@@ -81,6 +92,44 @@ class TileFiles:
         head = _head(state)
         return content[len(head) :] if content.startswith(head) else None
 
+    def is_there(self, key: TileKey) -> bool:
+        """Whether the tile's file is there, whatever its state. This takes microseconds, a thread's turn many more."""
+        return os.path.exists(f"{self._folder}/{key.path}")
+
+    def waiting(self, key: TileKey, state: str) -> bytes | None:
+        """The tile, if it was made from this state a moment ago and its file is still to be written."""
+        found = self._waiting.get(key)
+        return found[1] if found is not None and found[0] == state else None
+
+    def write_later(self, key: TileKey, state: str, tile: bytes) -> None:
+        """Keep a tile without waiting for its file. Of too many that wait the oldest are not kept, and for a second
+        after one could not be written none is: that costs more than it is worth."""
+        if self.fault is not None and time.monotonic() < self._failed_at + _REST:
+            return
+        with self._turn:
+            self._waiting[key] = state, tile
+            while len(self._waiting) > _MOST_WAITING:
+                self._waiting.popitem(last=False)
+            if self._writing is None:
+                self._writing = threading.Thread(target=self._write_waiting, name="tile files", daemon=True)
+                self._writing.start()
+        self._more.set()
+
+    def _write_waiting(self) -> None:
+        while True:
+            self._more.wait()
+            self._more.clear()
+            while (found := self._first_waiting()) is not None:
+                key, made = found
+                self.write(key, *made)
+                with self._turn:
+                    if self._waiting.get(key) == made:
+                        del self._waiting[key]
+
+    def _first_waiting(self) -> tuple[TileKey, tuple[str, bytes]] | None:
+        with self._turn:
+            return next(iter(self._waiting.items()), None)
+
     def write(self, key: TileKey, state: str, tile: bytes) -> None:
         """Keep a tile. Where that cannot be, it is made again the next time."""
         path = self._folder / key.path
@@ -96,7 +145,7 @@ class TileFiles:
                     os.unlink(file.name)
                     raise
         except OSError as error:
-            self.fault = f"cannot be written: {error.strerror}"
+            self.fault, self._failed_at = f"cannot be written: {error.strerror}", time.monotonic()
             return
         self.fault = None
         self._grown += len(content)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -31,7 +31,7 @@ from shikong.tiles import cut, generalise, matrix
 from shikong.tiles.cache import TileFiles, TileKey
 from shikong.tiles.generalise import NOTHING, Cells
 from shikong.tiles.matrix import TileAddress
-from shikong.tiles.revisions import MOST_RELEASES, Revisions
+from shikong.tiles.revisions import MOST_RELEASES, LayerRevisions, Revisions
 
 #: The most bytes that a tile should have.
 MOST_BYTES = 450_000
@@ -102,6 +102,7 @@ class Overviews:
     def __init__(self, database: Database, catalog: Catalog, files: TileFiles) -> None:
         self._database, self._catalog, self._files = database, catalog, files
         self._revisions = Revisions()
+        self._following: dict[str, tuple[int, datetime | None]] = {}
 
     def tile(self, question: Question, address: TileAddress) -> bytes:
         """The tile as a vector tile with one layer; empty where nothing lies. Raises StoreError."""
@@ -111,12 +112,24 @@ class Overviews:
             known.learn(
                 conn.execute(SINCE, {"layer": layer.id, "since": known.newest, "most": MOST_RELEASES}).fetchall()
             )
-            drawing = _Drawing(conn, layer, codes(self._catalog, layer), question, self._files, self._revisions)
+            drawing = _Drawing(conn, layer, codes(self._catalog, layer), question, self._files, known)
+            if question.moment == NOW and layer.versioned:
+                drawing.following = self._next_change(conn, layer, known.newest)
             return drawing.tile(address.canonical)
+
+    def _next_change(self, conn: Connection[Any], layer: Layer, release: int) -> datetime | None:
+        """When what holds will next change by itself; looked up once a release, for it takes a look at all rows."""
+        known = self._following.get(layer.id)
+        if known is None or known[0] != release or (known[1] is not None and known[1] <= datetime.now(UTC)):
+            row = conn.execute(tables.next_change(layer)).fetchone()
+            known = self._following[layer.id] = release, row[0] if row else None
+        return known[1]
 
 
 class _Drawing:
-    """One question being answered."""
+    """One question being answered. following: when what holds will next change by itself."""
+
+    following: datetime | None = None
 
     def __init__(
         self,
@@ -125,18 +138,13 @@ class _Drawing:
         codes: tuple[str, ...],
         question: Question,
         files: TileFiles,
-        revisions: Revisions,
+        revisions: LayerRevisions,
     ) -> None:
         self._conn, self._layer, self._codes, self._question = conn, layer, codes, question
-        self._files, self._revisions = files, revisions.of(layer.id)
+        self._files, self._revisions = files, revisions
         assert layer.tiles is not None
         assert layer.tiles.merged_below is not None
         self._lowest = layer.tiles.merged_below - 1
-        self._following = self._next_change() if question.moment == NOW and layer.versioned else None
-
-    def _next_change(self) -> datetime | None:
-        row = self._conn.execute(tables.next_change(self._layer)).fetchone()
-        return row[0] if row else None
 
     def tile(self, address: TileAddress) -> bytes:
         cells = self._cells(address)
@@ -149,7 +157,7 @@ class _Drawing:
 
     def _state(self, address: TileAddress) -> str:
         revision = self._revisions.revision(*matrix.lonlat_box(address))
-        return state(self._layer, self._codes, revision, self._following)
+        return state(self._layer, self._codes, revision, self.following)
 
     def _cells(self, address: TileAddress) -> Cells | None:
         """The cells of a tile; None where nothing lies in it."""

@@ -47,18 +47,30 @@ def test_five_hundred_who_ask_at_once_get_what_was_done_once() -> None:
     asyncio.run(run())
 
 
-def test_one_who_leaves_does_not_take_it_from_the_others_and_the_last_one_ends_it() -> None:
+def test_whoever_leaves_does_not_take_it_from_the_others() -> None:
     async def run() -> None:
         together, work = Together[str](), Work()
         first, second, third = await _asking(together, work, 3)
-        first.cancel()
         second.cancel()
-        await asyncio.wait([first, second])
-        assert not work.cancelled
-        third.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await third
-        await asyncio.sleep(0)
+        await asyncio.wait([second])
+        assert (work.begun, work.cancelled) == (1, 0), "one who only waited"
+        first.cancel()
+        await asyncio.wait([first])
+        await asyncio.sleep(0.01)
+        assert (work.begun, work.cancelled) == (2, 1), "the next one has taken over"
+        work.end.set()
+        assert await third == "done 2"
+
+    asyncio.run(run())
+
+
+def test_when_nobody_waits_any_more_it_ends() -> None:
+    async def run() -> None:
+        together, work = Together[str](), Work()
+        tasks = await _asking(together, work, 3)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         assert (work.begun, work.cancelled) == (1, 1)
         [again] = await _asking(together, work, 1)
         work.end.set()
