@@ -166,6 +166,7 @@ def test_a_delivery_and_a_rollback_are_seen_too(
     source = tmp_path / "again.gpkg"
     gpd.GeoDataFrame(frame, geometry=[square(i) for i in range(40)], crs=4490).to_file(source)
     load(edited_store, source, "parcels", valid_from=datetime.now(UTC))
+    wait_for(lambda: "0201" in str(_contents(_seen(without, tiles, ("",)))), "the release is heard of")
     wanted = _seen(without, tiles)
     for server in (editor.http, sharing):
         assert _contents(_heard(server, tiles, TIMES, wanted)) == _contents(wanted)
