@@ -62,7 +62,7 @@ def load(
                 recognised = _crs(source, options, catalog)
                 _check(path, layer, source)
                 counts = releases.Counts(source.width * source.height, source.width * source.height, 0)
-                _write(source, recognised, place, {"origin": options.origin, "layer": layer.id})
+                _write(source, recognised, place, layer, {"origin": options.origin, "layer": layer.id})
             valid, faults, _ = cog_validate(place, quiet=True)
             with rasterio.open(place) as written:
                 extent = releases.Extent(tuple(written.bounds))
@@ -167,8 +167,14 @@ def _upright(source: Any) -> bool:
     return bool(source.transform.b == 0 and source.transform.d == 0)
 
 
-def _write(source: Any, recognised: crs_rules.Recognised, place: Path, tags: dict[str, str]) -> None:
-    """Write a COG through a view that names CRS and tags. What lies in degrees and upright keeps its cells."""
+def _write(source: Any, recognised: crs_rules.Recognised, place: Path, layer: Layer, tags: dict[str, str]) -> None:
+    """Write a COG through a view that names CRS and tags. What lies in degrees and upright keeps its cells.
+
+    Between two codes nothing lies: where cells are codes none are made that the source does not have.
+    """
+    coded = any(declared.codes for declared in layer.parameters.values())
+    resampling = Resampling.nearest if coded else Resampling.bilinear
+    written = COG | {"overview_resampling": "MODE"} if coded else COG
     storage = rasterio.crs.CRS.from_wkt(crs_rules.STORAGE.to_wkt())
     kept = recognised.crs.to_epsg() in (4326, 4490)
     own, target = recognised.crs.to_wkt(), crs_rules.STORAGE.to_wkt()
@@ -179,12 +185,12 @@ def _write(source: Any, recognised: crs_rules.Recognised, place: Path, tags: dic
         if kept and _upright(source):
             rasterio.shutil.copy(source, view, driver="VRT")
         else:
-            with WarpedVRT(source, src_crs=own, crs=target, resampling=Resampling.bilinear) as warped:
+            with WarpedVRT(source, src_crs=own, crs=target, resampling=resampling) as warped:
                 rasterio.shutil.copy(warped, view, driver="VRT")
         with rasterio.open(view, "r+") as tagged:
             tagged.crs = storage
             tagged.update_tags(**tags)
-        rasterio.shutil.copy(view, place, driver="COG", **COG)
+        rasterio.shutil.copy(view, place, driver="COG", **written)
     finally:
         if rasterio.shutil.exists(view):
             rasterio.shutil.delete(view)

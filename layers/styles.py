@@ -55,7 +55,9 @@ class RasterStyle(Declared):
 
     title: Text
     ramp: tuple[tuple[float, Colour], ...] | None = Field(
-        None, min_length=2, description="values, rising, and their colours; between two of them colours are mixed"
+        None,
+        min_length=2,
+        description="values, rising, and their colours, mixed between; nothing is drawn below the first",
     )
     shade: Shade | None = Field(None, description="light and shadow of a relief")
     encoding: Literal["terrain_rgb"] | None = Field(

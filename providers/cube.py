@@ -6,7 +6,6 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import tempfile
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +27,11 @@ from shikong.providers.knowledge import place_of
 from shikong.providers.options import layer_of
 from shikong.providers.plugin_errors import NoLongerKept, NothingPublished, as_provider_errors
 from shikong.providers.times import parse_period
-
-
-@lru_cache(maxsize=32)
-def _opened(place: str) -> xr.Dataset:
-    """An opened release. A new release has a new place, so that nothing stale is ever given."""
-    cube: xr.Dataset = xr.open_zarr(place, consolidated=False, chunks=None)
-    return cube
+from shikong.store import rasters
 
 
 def _cube(layer: Layer) -> xr.Dataset:
-    return _opened(str(place_of(layer)))
+    return rasters.opened(place_of(layer))
 
 
 def _in_period(cube: xr.Dataset, datetime_: str | None) -> xr.Dataset:

@@ -21,6 +21,7 @@ from shikong.layers import catalog
 from shikong.samples import (
     buildings,
     conflicts,
+    cover,
     culture,
     districts,
     ground,
@@ -42,19 +43,21 @@ PER_VILLAGE, PER_QUARTER = 72.3, 46.5
 
 @dataclass(frozen=True)
 class Size:
-    """How much is generated: about so many parcels (None: of the whole city), DEM step, days of observations."""
+    """How much is generated: about so many parcels (or the whole city), cells of elevation and of land cover in
+    degrees, days of observations."""
 
     parcels: int
     whole: bool
     elevation_step: float
+    cover_step: float
     days: int
 
 
 SIZES: dict[str, Size] = {
-    "tiny": Size(600, False, 0.004, 7),
-    "small": Size(8_000, False, 0.001, 30),
-    "town": Size(60_000, False, 0.001, 30),
-    "city": Size(500_000, True, 0.001, 90),
+    "tiny": Size(600, False, 0.004, 0.0001, 7),
+    "small": Size(8_000, False, 0.001, 0.0001, 30),
+    "town": Size(60_000, False, 0.001, 0.0002, 30),
+    "city": Size(500_000, True, 0.001, 0.0005, 90),
 }
 
 
@@ -101,10 +104,12 @@ def generate(
 
     base = ground.prepare(seed)
     done("districts", "districts.gpkg", districts.deliver(base, out / "districts.gpkg"))
-    _survey(base, wanted, out, done)
+    covered = _survey(base, wanted, out, done)
     for layer, count in conflicts.deliver(base, out).items():
         done(layer, f"{layer}.gpkg", count)
-    _water(base, wanted, now, out, done)
+    relief = _water(base, wanted, now, out, done)
+    done("land_cover", "land_cover.tif", cover.deliver(covered, out / "land_cover.tif"))
+    done("imagery", "imagery.tif", cover.imagery(seed, covered, relief, out / "imagery.tif"))
     count, venues = culture.venues(base, out / "culture_venues.csv")
     done("culture_venues", "culture_venues.csv", count)
     done("culture_events", "culture_events.geojson", culture.events(base, venues, now, out / "culture_events.geojson"))
@@ -130,18 +135,22 @@ def _chosen(base: ground.Ground, size: Size) -> NDArray[np.int64]:
     return order[: max(1, int(np.searchsorted(expected, size.parcels, side="right")))]
 
 
-def _survey(base: ground.Ground, size: Size, out: Path, done: Callable[[str, str, int], None]) -> None:
-    """Roads, buildings and parcels."""
+def _survey(base: ground.Ground, size: Size, out: Path, done: Callable[[str, str, int], None]) -> cover.Cover:
+    """Roads, buildings and parcels; returns what covers the ground."""
     chosen = _chosen(base, size)
     window: Any = shapely.coverage_union_all(base.villages.shapes[chosen])
     done("roads", "roads.gpkg", lines.roads(base, out / "roads.gpkg", window))
     parcel_tables, building_tables = zip(*ground.fill(base, chosen), strict=True)
     done("buildings", "buildings.fgb", buildings.deliver(pa.concat_tables(building_tables), out / "buildings.fgb"))
-    done("parcels", "parcels.fgb", survey.deliver(base, pa.concat_tables(parcel_tables), out / "parcels.fgb"))
+    parcels = pa.concat_tables(parcel_tables)
+    done("parcels", "parcels.fgb", survey.deliver(base, parcels, out / "parcels.fgb"))
+    return cover.build(parcels, size.cover_step)
 
 
-def _water(base: ground.Ground, size: Size, now: datetime, out: Path, done: Callable[[str, str, int], None]) -> None:
-    """Elevation, rivers, stations, observations and precipitation."""
+def _water(
+    base: ground.Ground, size: Size, now: datetime, out: Path, done: Callable[[str, str, int], None]
+) -> terrain.Terrain:
+    """Elevation, rivers, stations, observations and precipitation; returns the ground's heights."""
     relief = terrain.build(base, size.elevation_step)
     done("elevation", "elevation.tif", terrain.deliver(relief, out / "elevation.tif"))
     done("rivers", "rivers.gpkg", lines.rivers(base, out / "rivers.gpkg"))
@@ -152,3 +161,4 @@ def _water(base: ground.Ground, size: Size, now: datetime, out: Path, done: Call
     file = "hydro_observations.csv"
     done("hydro_observations", file, hydro.observations(base.seed, gauged, now, hours, out / file))
     done("precipitation", "precipitation.nc", storms.deliver(rain[-hours:], now, out / "precipitation.nc"))
+    return relief

@@ -45,8 +45,8 @@ from shikong.tiles.overview_work import OverviewProcesses, OverviewThreads
 _CORS = {
     "allow_origins": ["*"], "allow_methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "allow_headers": ["*"],
     "expose_headers": [
-        "Content-Crs", "Content-Disposition", "ETag", "Link", "Location", "Memento-Datetime", "Preference-Applied",
-        "X-Request-Id",
+        "Content-Bbox", "Content-Crs", "Content-Disposition", "ETag", "Link", "Location", "Memento-Datetime",
+        "Preference-Applied", "X-Request-Id",
     ],
     "max_age": 86400,
 }  # fmt: skip

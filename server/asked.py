@@ -15,7 +15,7 @@ from starlette.datastructures import QueryParams
 from shikong.layers.model import Layer
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.server import parameters
-from shikong.server.formats.table import FORMATS, PAGES
+from shikong.server.formats.table import FORMATS, PAGES, PICTURES
 
 #: Language tags as BCP 47 has them; the best match of those that the service speaks is answered.
 LANGUAGE = "^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,4}$"
@@ -62,6 +62,11 @@ TIME_MAP = Asked(frozenset({"asOf"}), ("json", "link"))
 TILE = Asked(parameters.TILE, ("mvt", "pbf"))
 DATASET_TILE = Asked(frozenset({"asOf", "collections", "datetime"}), ("mvt", "pbf"))
 TILESET = Asked(formats=(*_PAGE, "tilejson"))
+MAP_TILE = Asked(parameters.MAP_TILE, tuple(PICTURES))
+MAP = Asked(parameters.MAP, tuple(PICTURES))
+#: The same below the address of a style.
+STYLED_MAP_TILE, STYLED_MAP = (Asked(each.names - {"style"}, each.formats) for each in (MAP_TILE, MAP))
+MAP_OF_LAYERS = Asked(STYLED_MAP.names | {"collections"}, STYLED_MAP.formats)
 COVERAGE = Asked(parameters.COVERAGE, ("json", "GeoTIFF", "NetCDF"))
 POSITION = Asked(parameters.EDR | {"coords"}, _PAGE)
 LOCATIONS = Asked(parameters.EDR, _PAGE)
@@ -79,6 +84,7 @@ LAYERS: dict[str, Callable[[Layer], bool]] = {
     "AnyLayer": lambda layer: True,
     "FeatureLayer": lambda layer: layer.kind == "features",
     "TiledLayer": lambda layer: layer.kind == "features" and layer.tiles is not None,
+    "DrawnLayer": lambda layer: layer.tiles is not None,
     "CatalogueLayer": lambda layer: layer.kind == "records",
     "RasterLayer": lambda layer: layer.kind in ("coverage", "cube"),
     "StationLayer": lambda layer: layer.kind == "observations",
@@ -90,5 +96,5 @@ LAYERS: dict[str, Callable[[Layer], bool]] = {
 def require_layer(layer: Layer, among: str, path: str) -> None:
     """Raise NotFound where a layer has nothing at this path. among: a name in LAYERS."""
     if not LAYERS[among](layer):
-        tiles = " and has no tiles" if among == "TiledLayer" else ""
+        tiles = {"TiledLayer": " and has no vector tiles", "DrawnLayer": " and is not drawn"}.get(among, "")
         raise NotFound(f"there is nothing at {path}: {layer.id} is of kind {layer.kind}{tiles}")

@@ -215,6 +215,7 @@ def _digest(request: Request, layer: Layer, form: Format, state: str, *, worded:
 def _declaration(layer: Layer) -> str:
     """A layer's declaration with its code lists, and the version of the service that puts them into answers."""
     lists = {field.codes for field in layer.fields.values() if field.codes}
+    lists |= {parameter.codes for parameter in layer.parameters.values() if parameter.codes}
     told = [layer, *(catalog.default().codes[name] for name in sorted(lists))]
     text = " ".join([version("shikong"), *(each.model_dump_json() for each in told)])
     return digest(text)

@@ -26,7 +26,11 @@ _CLASSES = {
         "property-property", "functions", "arithmetic",
     ),
     "ogcapi-records-1/1.0": ("core", "json", "html"),
-    "ogcapi-tiles-1/1.0": ("core", "mvt", "tileset", "tilesets-list", "oas30", "geodata-tilesets"),
+    "ogcapi-tiles-1/1.0": ("core", "mvt", "tileset", "tilesets-list", "oas30", "geodata-tilesets", "png", "jpeg"),
+    "ogcapi-maps-1/1.0": (
+        "core", "background", "collection-map", "dataset-map", "collections-selection", "styled-map", "scaling",
+        "spatial-subsetting", "datetime", "crs", "tilesets", "png", "jpeg",
+    ),
     "ogcapi-coverages-1/1.0": (
         "core", "oas30", "geodata-coverage", "coverage-subset", "coverage-rangesubset", "coverage-bbox",
         "coverage-datetime",

@@ -23,9 +23,10 @@ from shikong.server import etags
 from shikong.server.edit_errors import BadBody, BodyTooLarge, MissingPrecondition, NotEditable, WrongMediaType
 from shikong.server.links import link_header
 from shikong.server.pygeoapi_api import Refusal
-from shikong.store.errors import Busy, DatabaseAway, LayerBusy, NotPublished, QueryTooSlow, StoreError
+from shikong.store.errors import Busy, DatabaseAway, LayerBusy, NotKept, NotPublished, QueryTooSlow, StoreError
 from shikong.store.jobs import JobEnded, NoSuchJob
 from shikong.store.principal import Forbidden
+from shikong.tiles.errors import PictureError
 from shikong.tiles.styles.legend import NoFont
 
 LOG = structlog.get_logger()
@@ -35,9 +36,11 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     BadInput: (HTTPStatus.BAD_REQUEST, "InvalidParameterValue"),
     BadParameter: (HTTPStatus.BAD_REQUEST, "InvalidParameterValue"),
     NotFound: (HTTPStatus.NOT_FOUND, "NotFound"),
+    PictureError: (HTTPStatus.NOT_FOUND, "NotFound"),
     Gone: (HTTPStatus.GONE, "Gone"),
     NoFont: (HTTPStatus.NOT_IMPLEMENTED, "NoFont"),
     UnknownLayer: (HTTPStatus.NOT_FOUND, "NotFound"),
+    NotKept: (HTTPStatus.GONE, "Gone"),
     NotPublished: (HTTPStatus.NOT_FOUND, "NotFound"),
     NoSuchJob: (HTTPStatus.NOT_FOUND, "NoSuchJob"),
     Forbidden: (HTTPStatus.FORBIDDEN, "Forbidden"),
@@ -110,11 +113,16 @@ def respond(request: Request, document: dict[str, Any]) -> Response:
     return Response(body, status_code=document["status"], headers=headers, media_type="application/problem+json")
 
 
+def log(request: Request, error: Exception) -> None:
+    """Log one of our own errors, if it is the service's."""
+    if status_of(error)[0] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        LOG.error("request_failed", path=request.url.path, error=type(error).__name__, reason=str(error))
+
+
 async def handle(request: Request, error: Exception) -> Response:
     """Answer one of our own errors."""
     document = problem_of(error)
-    if document["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        LOG.error("request_failed", path=request.url.path, error=type(error).__name__, reason=str(error))
+    log(request, error)
     response = respond(request, document)
     if isinstance(error, NotEditable):
         response.headers["Allow"] = "GET, HEAD, OPTIONS"

@@ -119,7 +119,7 @@ def _key(scope: Scope) -> tuple[bytes, ...] | None:
         if name in _TOLD:
             # All origins are told the same; whether there is one makes the difference.
             found[2 + _TOLD.index(name)] = value if name == b"accept-encoding" else b"any"
-        elif name == b"accept" and b"f=" not in scope["query_string"]:
+        elif name == b"accept" and b"&f=" not in b"&" + scope["query_string"]:  # else the format is said
             found.append(value)
     return tuple(found)
 

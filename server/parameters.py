@@ -38,6 +38,8 @@ ITEMS = FILTER | {
     "zoom-level",
 }  # fmt: skip
 TILE = FILTER | {"asOf", "datetime"}
+MAP_TILE = frozenset({"asOf", "datetime", "style"})
+MAP = MAP_TILE | {"bbox", "bbox-crs", "bgcolor", "crs", "height", "transparent", "width"}
 ITEM = frozenset({"asOf", "crs", "datetime", "max-allowable-offset", "profile", "zoom-level"})
 COVERAGE = frozenset({"asOf", "bbox", "bbox-crs", "datetime", "properties", "subset"})
 EDR = frozenset({"asOf", "crs", "datetime", "parameter-name"})

@@ -36,9 +36,11 @@ from shikong.server import (
     filtering,
     health,
     lineage,
+    map_tilesets,
     observed_schema,
     openapi,
     parameters,
+    picture_routes,
     process_execution,
     tilesets,
     versions,
@@ -51,6 +53,7 @@ from shikong.server.pygeoapi_adapter import Handler, run
 from shikong.server.qgis import Qgis
 from shikong.server.stac import Stac
 from shikong.server.styles import Styles, with_styles
+from shikong.server.wmts import Wmts
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -79,7 +82,7 @@ class Endpoints:
             parameters.check_values(request.query_params, self._context.catalog.city)
             self._context.metadata.refresh_if_due()
             if "collection_id" in request.path_params:
-                asked.require_layer(self._layer(request), layers, request.url.path)
+                asked.require_layer(self.layer(request), layers, request.url.path)
             given = [request.path_params[name] for name in names]
             moment = parameters.known_at(request.query_params.get("asOf"), self._context.catalog.city.timezone)
             with as_known_at(moment):
@@ -94,7 +97,7 @@ class Endpoints:
         """An endpoint for layers with vector tiles."""
 
         async def endpoint(request: Request) -> Response:
-            layer = self._layer(request)
+            layer = self.layer(request)
             asked.require_layer(layer, "TiledLayer", request.url.path)
             return await handler(self._context, request, layer)
 
@@ -110,7 +113,7 @@ class Endpoints:
 
     async def items(self, request: Request) -> Response:
         """A page of features or records."""
-        layer = self._layer(request)
+        layer = self.layer(request)
         if layer.kind == "records":
             about = asked.RECORDS[layer.lists or "layers"]
             handler = itemtypes.get_collection_items
@@ -120,7 +123,7 @@ class Endpoints:
 
     async def item(self, request: Request) -> Response:
         """One feature or record."""
-        layer = self._layer(request)
+        layer = self.layer(request)
         if layer.kind == "records":
             about = asked.RECORD[layer.lists or "layers"]
             if request.query_params.get("f") == "iso19139" in about.formats:
@@ -142,7 +145,7 @@ class Endpoints:
 
     async def queryables(self, request: Request) -> Response:
         """What a filter may name."""
-        layer = self._layer(request)
+        layer = self.layer(request)
         if layer.kind != "features":
             handler = itemtypes.get_collection_queryables
             return await self.pygeoapi(handler, "collection_id", layers="QueriedLayer", json_type=_SCHEMA)(request)
@@ -150,18 +153,18 @@ class Endpoints:
 
     async def schema(self, request: Request) -> Response:
         """What a layer's features, cells or observations have. pygeoapi knows none for observations."""
-        layer = self._layer(request)
+        layer = self.layer(request)
         if layer.kind == "observations":
             return observed_schema.get_schema(self._context, request, layer)
         return await self.pygeoapi(core.get_collection_schema, "collection_id", json_type=_SCHEMA)(request)
 
     async def edit_items(self, request: Request) -> Response:
         """New features of a collection."""
-        return await editing.edit_items(self._context, request, self._layer(request))
+        return await editing.edit_items(self._context, request, self.layer(request))
 
     async def edit_item(self, request: Request) -> Response:
         """Changes of one feature."""
-        return await editing.edit_item(self._context, request, self._layer(request))
+        return await editing.edit_item(self._context, request, self.layer(request))
 
     async def transactions(self, request: Request) -> Response:
         """Changes of several layers as one."""
@@ -170,26 +173,29 @@ class Endpoints:
     async def lineage(self, request: Request) -> Response:
         """Where a feature comes from."""
         _require_reading(request)
-        layer = _with_items(self._layer(request), request.path_params["item_id"])
+        layer = _with_items(self.layer(request), request.path_params["item_id"])
         return await lineage.get_lineage(self._context, request, layer)
 
     async def collection(self, request: Request) -> Response:
-        """What one collection tells of itself; of features also along which clock they have versions."""
+        """What one collection tells of itself; of features also along which clock they have versions; and where it is
+        drawn."""
         answer = await self.pygeoapi(core.describe_collections, "collection_id", knows=LINKED)(request)
-        layer = self._layer(request)
-        if layer.kind != "features" or "json" not in answer.headers["content-type"]:
+        layer = self.layer(request)
+        if answer.headers["content-type"] != _JSON:
             return answer
-        return _changed(answer, lambda told: told | {"versioning": {"timeAxis": version_rules.time_axis(layer)}})
+        more = {"versioning": {"timeAxis": version_rules.time_axis(layer)}} if layer.kind == "features" else {}
+        links = map_tilesets.links(self._context.base_url, layer) if layer.tiles else []
+        return _changed(answer, lambda told: told | more | {"links": [*told["links"], *links]})
 
     async def versions(self, request: Request) -> Response:
         """The Time Map of a feature."""
         _require_reading(request)
-        layer = _with_items(self._layer(request), request.path_params["item_id"])
+        layer = _with_items(self.layer(request), request.path_params["item_id"])
         return await versions.get_time_map(self._context, request, layer)
 
     async def tile(self, request: Request) -> Response:
         """One vector tile."""
-        return await tile_block.get_tile(self._context, request, self._layer(request))
+        return await tile_block.get_tile(self._context, request, self.layer(request))
 
     async def dataset_tile(self, request: Request) -> Response:
         """One vector tile of several layers."""
@@ -248,7 +254,7 @@ class Endpoints:
         status, report = await health.check(self._context)
         return JSONResponse(report, status, headers={"Retry-After": "3"} if status == 503 else None)
 
-    def _layer(self, request: Request) -> Layer:
+    def layer(self, request: Request) -> Layer:
         """The layer that the path names. Raises CollectionNotFound."""
         identifier = request.path_params["collection_id"]
         layer = self._context.catalog.layers.get(identifier)
@@ -272,6 +278,7 @@ class Direct:
 def routes(context: Context) -> list[Route]:
     """The routing table."""
     ends, stac, styles, qgis = Endpoints(context), Stac(context), Styles(context), Qgis(context)
+    wmts = Wmts(context)
     pygeoapi = ends.pygeoapi
     collection = "/collections/{collection_id}"
     tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
@@ -303,6 +310,7 @@ def routes(context: Context) -> list[Route]:
         Route(f"{tileset}/metadata", ends.tiled(tilesets.get_layer_tileset)),
         Route("/tiles", partial(tilesets.get_dataset_tilesets, context)),
         Route("/tiles/{tileMatrixSetId}", partial(tilesets.get_dataset_tileset, context)),
+        *picture_routes.routes(context, ends.layer),
         Route(f"{collection}/coverage", coverage),
         Route(f"{collection}/position", ends.edr("position", asked.POSITION, "SeriesLayer", _COVERAGEJSON)),
         Route(f"{collection}/locations", ends.edr("locations", asked.LOCATIONS, "StationLayer", _GEOJSON)),
@@ -325,6 +333,7 @@ def routes(context: Context) -> list[Route]:
         Route("/stac/collections/{collection_id}", stac.collection),
         Route("/stac/collections/{collection_id}/items/{release}", stac.item),
         Route("/stac/collections/{collection_id}/items/{release}/data", stac.data),
+        *wmts.routes(),
         Route("/jobs", ends.jobs),
         Route("/jobs/{job_id}", ends.job, methods=["GET", "DELETE"]),
     ]

@@ -54,14 +54,16 @@ class TileAnswers:
         make: Callable[[Layer], Make],
         *,
         style: str = "",
+        margin: float = 0,
         kept: bool = True,
     ) -> Response:
         """One tile of one layer or several, whose bytes are put one after the other; 204 when it is empty.
 
-        make: gives what makes the tile of a layer. style: what the format leaves open. kept: whether it may be kept as
+        make: gives what makes the tile of a layer. style: what the format leaves open. margin: how far beyond the tile
+        lies what may show in it, as a share of its side, where that is more than a vector tile has. kept: whether it may be kept as
         a file; what depends on free words of a client is not.
         """
-        box = matrix.lonlat_box(address)
+        box = matrix.lonlat_box(address, max(margin, matrix.MARGIN))
         places = [await self._caching.of_place(layer, moment, box) for layer in layers]
         tag = f'"{caching.digest(*(place.state for place in places), _asked(request), form.name)}"'
         keep = caching.control(layers, _FRESH, settled=all(place.settled for place in places))

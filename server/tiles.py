@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,12 +33,14 @@ async def get_tile(context: Context, request: Request, layer: Layer) -> Response
     """One vector tile of what a filter selects at a moment; 204 for an empty one. Raises BadParameter, NotFound."""
     given = request.query_params
     TILE.check(given)
+    if layer.kind != "features":
+        raise NotFound(f"{layer.id} has no vector tiles")
     context.metadata.refresh_if_due()
     tile = address(request)
     require_level(layer, tile)
     moment = parameters.moment(given, context.catalog.city) if given else NOW
     cql = parameters.cql_filter(layer, given, context.catalog.city) if given else None
-    make = partial(_make, context, tile, moment, cql)
+    make = partial(make_tile, context, tile, moment, cql)
     return await context.tiles.answer(request, [layer], tile, moment, MVT, make, kept=cql is None)
 
 
@@ -53,7 +56,7 @@ async def get_dataset_tile(context: Context, request: Request) -> Response:
     ]
     if not layers:
         raise NotFound(f"no layer has tiles in {tile.matrix_set} at zoom {tile.zoom}")
-    make = partial(_make, context, tile, moment, None)
+    make = partial(make_tile, context, tile, moment, None)
     return await context.tiles.answer(request, layers, tile, moment, MVT, make)
 
 
@@ -69,7 +72,7 @@ def chosen(context: Context, text: str | None) -> list[Layer]:
     return [tiled[name] for name in names]
 
 
-def _make(context: Context, tile: TileAddress, moment: Moment, cql: Filter | None, layer: Layer) -> Make:
+def make_tile(context: Context, tile: TileAddress, moment: Moment, cql: Filter | None, layer: Layer) -> Make:
     """What makes a tile of a layer."""
     if overview.is_merged(layer, tile):
         return partial(_merged, context, layer, tile, moment, cql)
@@ -78,15 +81,22 @@ def _make(context: Context, tile: TileAddress, moment: Moment, cql: Filter | Non
 
 async def _cut(context: Context, layer: Layer, tile: TileAddress, moment: Moment, cql: Filter | None) -> bytes:
     """Cut a tile from the layer's rows."""
-    condition, values = (cql.text, dict(cql.params)) if cql else ("true", {})
-    assert layer.tiles is not None
-    absent = [code for code, zoom in layer.tiles.appears_from.items() if zoom > tile.scale_zoom]
-    if absent and layer.style:
-        condition, values = f'({condition}) AND s."{layer.style.by}" <> ALL(%(absent)s)', values | {"absent": absent}
+    condition, values = drawn_at(layer, tile.scale_zoom)
+    if cql is not None:
+        condition, values = f"({cql.text}) AND {condition}", values | cql.params
     query, params = cut.tile(layer, matrix.box(tile), condition, moment)
     with evaluating(cql):
         rows = await context.database.fetch(query, params | values, binary=True)
     return bytes(rows[0][0])
+
+
+def drawn_at(layer: Layer, zoom: float) -> tuple[str, dict[str, Any]]:
+    """SQL, with its values, for the rows that are drawn at a zoom of WebMercatorQuad."""
+    assert layer.tiles is not None
+    absent = [code for code, first in layer.tiles.appears_from.items() if first > zoom]
+    if not absent or not layer.style:
+        return "true", {}
+    return f's."{layer.style.by}" <> ALL(%(absent)s)', {"absent": absent}
 
 
 async def _merged(context: Context, layer: Layer, tile: TileAddress, moment: Moment, cql: Filter | None) -> bytes:

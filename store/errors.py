@@ -57,5 +57,9 @@ class NotKept(StoreError):
     """The files of that release are not kept any more; ask for another time, or for what is known now."""
 
 
+class Unreadable(StoreError):
+    """The files of a layer cannot be read; load it again, or go back to an earlier release."""
+
+
 class NotInQuarantine(StoreError):
     """There is no such open row in quarantine; see `shikong quarantine list`."""

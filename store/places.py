@@ -18,7 +18,7 @@ from psycopg import Connection
 
 from shikong.layers.model import Layer
 from shikong.store import as_of, locks
-from shikong.store.errors import NoSuchRelease, NotKept, NotPublished
+from shikong.store.errors import NoSuchRelease, NotKept, NotPublished, Unreadable
 from shikong.store.principal import current_principal
 
 _SUFFIX = {"coverage": ".tif", "cube": ".zarr"}
@@ -73,9 +73,11 @@ _RESTORE = """
 
 
 def current(data: Path, layer: Layer) -> Path:
-    """The present release. Raises NotPublished."""
+    """The present release. Raises NotPublished, and Unreadable where its files have vanished."""
     link = folder(data, layer) / f"current{_SUFFIX[layer.kind]}"
     if not link.exists():
+        if link.is_symlink():
+            raise Unreadable(f"the files of {layer.id} have vanished; load it again, or go back to an earlier release")
         raise NotPublished(f"nothing has been published for {layer.id} yet; load it with `shikong ingest`")
     return link.resolve()
 

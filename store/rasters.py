@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ import rasterio
 import xarray as xr
 
 from shikong.layers.model import Layer
+
+
+@lru_cache(maxsize=32)
+def opened(place: Path) -> xr.Dataset:
+    """An opened cube, its values still on disk; threads may share it. A new release has a new place, so that nothing
+    stale is ever given."""
+    cube: xr.Dataset = xr.open_zarr(place, consolidated=False, chunks=None)
+    return cube
 
 
 def value_at(place: Path, layer: Layer, lon: float, lat: float) -> dict[str, float | None] | None:

@@ -60,22 +60,29 @@ _DRAWN = """
     ) AS tile
 """
 
-# History has no copy in EPSG:3857. The window in degrees, a little wider than the tile, finds candidates by index.
-_PAST = f"""
+# History has no copy in EPSG:3857, and today's rows have none but that. The window in degrees, a little wider than the
+# tile, finds candidates by index.
+_ELSEWHERE = f"""
     (SELECT {{columns}}
     FROM {{source}} AS known
     WHERE geom && st_expand(st_transform({_AREA}, {{stored}}), 1e-6))
 """
 
 
-def tile(layer: Layer, box: TileBox, condition: str = "true", moment: Moment = NOW) -> tuple[bytes, dict[str, Any]]:
+def tile(
+    layer: Layer, box: TileBox, condition: str = "true", moment: Moment = NOW, *, shown: TileBox | None = None,
+    extent: int = EXTENT, buffer: int = BUFFER,
+) -> tuple[bytes, dict[str, Any]]:  # fmt: skip
     """SQL and parameters for one tile; its only value is the tile's bytes, empty when nothing is there.
 
     condition: SQL on the layer's table, named `s`, for what is to be drawn; its own parameters are the caller's.
-    moment: which of the layer's rows; those of today are had quickest.
+    moment: which of the layer's rows; those of today are had quickest. shown: the part of the box that is wanted.
+    extent, buffer: units along the tile's sides, and beyond them.
     """
     bounds = {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
-    return _statement(_TILE, layer, box.srid, condition, moment.shape), bounds | _window(box, moment)
+    units = (box.east - box.west) / extent, (box.north - box.south) / extent
+    window = _window(shown or box, moment, (buffer * units[0], buffer * units[1]))
+    return _statement(_TILE, layer, box.srid, condition, moment.shape, extent, buffer), bounds | window
 
 
 def shapes(layer: Layer, box: TileBox, condition: str, moment: Moment) -> tuple[bytes, dict[str, Any]]:
@@ -96,10 +103,11 @@ def drawn(layer: Layer, by: str, areas: Sequence[bytes], codes: Sequence[str | N
     return query.as_bytes(None), {"shapes": list(areas), "codes": list(codes)}
 
 
-def _window(box: TileBox, moment: Moment) -> dict[str, Any]:
-    """The area that a tile shows, and the values of a moment."""
-    margin_x = (box.east - box.west) * BUFFER / EXTENT
-    margin_y = (box.north - box.south) * BUFFER / EXTENT
+def _window(box: TileBox, moment: Moment, margin: tuple[float, float] | None = None) -> dict[str, Any]:
+    """The area that a tile shows, and the values of a moment. margin: in the units of the box; BUFFER without it."""
+    margin_x, margin_y = margin or (
+        (box.east - box.west) * BUFFER / EXTENT, (box.north - box.south) * BUFFER / EXTENT,
+    )  # fmt: skip
     window: dict[str, Any] = {
         "w": box.west - margin_x, "s": box.south - margin_y, "e": box.east + margin_x, "n": box.north + margin_y,
     }  # fmt: skip
@@ -107,28 +115,32 @@ def _window(box: TileBox, moment: Moment) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _statement(template: str, layer: Layer, srid: int, condition: str, shape: Moment) -> bytes:
+def _statement(
+    template: str, layer: Layer, srid: int, condition: str, shape: Moment, extent: int = EXTENT, buffer: int = BUFFER
+) -> bytes:
     """Ready text, because putting the parts together takes as long as cutting a small tile."""
-    column = "geom_3857" if srid == 3857 else "geom"
+    column = "geom" if srid == tables.SRID else f"geom_{srid}"
+    elsewhere = moments.is_past(layer, shape) or srid not in (tables.SRID, 3857)
     names = [layer.key_field, *(name for name in tables.row_columns(layer) if name not in ("geom", layer.key_field))]
     holds = moments.conditions(layer, shape.period)
     return sql.SQL(template).format(
-        layer=sql.Literal(layer.id), extent=sql.Literal(EXTENT), buffer=sql.Literal(BUFFER),
+        layer=sql.Literal(layer.id), extent=sql.Literal(extent), buffer=sql.Literal(buffer),
         column=sql.Identifier(column), srid=sql.Literal(srid),
         by=sql.Identifier(layer.style.by if layer.style and layer.style.by else layer.key_field),
-        table=_past(layer, srid, shape) if moments.is_past(layer, shape) else tables.table(layer),
+        table=_elsewhere(layer, srid, shape) if elsewhere else tables.table(layer),
         holds=sql.SQL(" AND ").join(holds) if holds else sql.SQL("true"),
         condition=sql.SQL(condition),  # put together by the caller, values bound
         properties=sql.SQL(", ").join(_property(layer, name) for name in names),
     ).as_bytes(None)  # fmt: skip
 
 
-def _past(layer: Layer, srid: int, shape: Moment) -> sql.Composable:
-    """SQL for the rows of another time that may lie in the tile."""
+def _elsewhere(layer: Layer, srid: int, shape: Moment) -> sql.Composable:
+    """SQL for the rows that may lie in the tile, of another time or in a CRS in which they are not stored."""
     columns: list[sql.Composable] = [sql.Identifier(name) for name in tables.row_columns(layer)]
-    if srid == 3857:
-        columns.append(sql.SQL("st_transform(geom, 3857) AS geom_3857"))
-    return sql.SQL(_PAST).format(
+    if srid != tables.SRID:
+        moved = sql.SQL("st_transform(geom, {}) AS {}")
+        columns.append(moved.format(sql.Literal(srid), sql.Identifier(f"geom_{srid}")))
+    return sql.SQL(_ELSEWHERE).format(
         columns=sql.SQL(", ").join(columns), source=moments.source(layer, shape), srid=sql.Literal(srid),
         stored=sql.Literal(tables.SRID),
     )  # fmt: skip

@@ -134,10 +134,13 @@ _RADIUS = 6378137.0
 
 
 @lru_cache(maxsize=16_384)
-def lonlat_box(address: TileAddress) -> tuple[float, float, float, float]:
-    """West, south, east and north (degrees) of what a tile shows, with its margin. Raises IndexError."""
+def lonlat_box(address: TileAddress, share: float = MARGIN) -> tuple[float, float, float, float]:
+    """West, south, east and north (degrees) of what a tile shows, with a margin of this share of its side.
+
+    Raises IndexError.
+    """
     found = box(address)
-    margin = (found.east - found.west) * MARGIN
+    margin = (found.east - found.west) * share
     west, south, east, north = found.west - margin, found.south - margin, found.east + margin, found.north + margin
     if found.srid == 4490:
         return west, south, east, north

@@ -10,22 +10,22 @@ from typing import Any
 
 from shikong.layers.catalog import Catalog
 from shikong.providers.options import field_schemas
-from shikong.server.contract import editing, parameters, reading, schemas
+from shikong.server.contract import drawing, editing, parameters, reading, schemas
 from shikong.server.contract.schemas import Part, schema
 from shikong.server.settings import Editing
 
 _TAGS = {
     "service": "服务 / the service itself", "layers": "图层 / layers", "features": "要素 / features",
     "editing": "编辑 / editing of features", "records": "目录 / records of layers and releases",
-    "styles": "样式 / styles and legends",
-    "tiles": "瓦片 / vector tiles", "rasters": "栅格 / coverages and cubes", "observations": "观测 / time series",
+    "styles": "样式 / styles and legends", "tiles": "瓦片 / vector tiles", "pictures": "图像 / maps and map tiles",
+    "rasters": "栅格 / coverages and cubes", "observations": "观测 / time series",
     "processes": "分析 / questions that the service answers", "jobs": "作业 / loads in work",
 }  # fmt: skip
 
 
 def document(catalog: Catalog, url: str, setting: Editing) -> dict[str, Any]:
     """The document of OpenAPI 3.1. url: the service's public address. setting: who may edit."""
-    paths = reading.paths(catalog)
+    paths = reading.paths(catalog) | drawing.paths()
     for path, item in paths.items():
         if "/items" in path and path.count("/") <= 4 and not path.startswith("/stac"):
             _add(item, {"options": editing.options(f"options{item['get']['operationId'].removeprefix('get')}")})
@@ -49,7 +49,7 @@ def document(catalog: Catalog, url: str, setting: Editing) -> dict[str, Any]:
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "parameters": parameters.components(catalog), "schemas": known, "responses": _RESPONSES,
+            "parameters": parameters.components(catalog, drawing.PARAMETERS), "schemas": known, "responses": _RESPONSES,
             "headers": {
                 name: {"description": text, "schema": schemas.TEXT} for name, text in reading.HEADERS.items()
             },

@@ -70,10 +70,10 @@ OWN = {
 }  # fmt: skip
 
 
-def components(catalog: Catalog) -> dict[str, Part]:
-    """The document's parameters, by the names under which they are referred to."""
+def components(catalog: Catalog, more: list[Part]) -> dict[str, Part]:
+    """The document's parameters, by the names under which they are referred to. more: query parameters of pictures."""
     served = {"type": "string", "enum": crs.uris(catalog.city.crs)}
-    found = {part["name"]: part for part in [*_everywhere(), *_features(served), *_of_jobs(), *_records()]}
+    found = {part["name"]: part for part in [*_everywhere(), *_features(served), *_of_jobs(), *_records(), *more]}
     return found | OWN | _path() | _headers()
 
 
@@ -152,6 +152,7 @@ def _path() -> dict[str, Part]:
         "themeId": _in_path("theme", {"type": "string", "enum": list(THEMES)}, "the theme"),
         "jobId": _in_path("jobId", number, "the job"),
         "release": _in_path("release", number, "the release"),
+        "layerStyleId": _in_path("styleId", _TEXT, "a style of the layer"),
         "archive": _in_path("archive", _TEXT, "the archive's name"),
         "tileMatrixSetId": _in_path("tileMatrixSetId", {"type": "string", "enum": list(SERVED)}, "the tile matrix set"),
         "tileMatrix": _in_path("tileMatrix", number | {"maximum": MAX_ZOOM}, "the zoom level"),

@@ -67,7 +67,7 @@ def operation(
     }
 
 
-def _read(knows: Asked, got: Part, *path: str, kind: str = "") -> Part:
+def read(knows: Asked, got: Part, *path: str, kind: str = "") -> Part:
     """A path that can be read. path: its own parameters. kind: of its query parameters."""
     return {"parameters": [*named(*path), *of(knows, kind)], "get": got}
 
@@ -84,14 +84,14 @@ def _service() -> dict[str, Part]:
     health = operation("whether the service works", "getHealth", "service", told("Health"))
     health["responses"]["503"] = {"description": "the database does not answer", "content": told("Health")}
     return {
-        "/": _read(asked.LINKED, operation("where everything is", "getLandingPage", "service", told("Landing") | page)),
-        "/conformance": _read(asked.PAGE, operation(
+        "/": read(asked.LINKED, operation("where everything is", "getLandingPage", "service", told("Landing") | page)),
+        "/conformance": read(asked.PAGE, operation(
             "the standards that are kept", "getConformance", "service", told("Conformance") | _HTML)),
-        "/openapi": _read(asked.OPENAPI, operation(
+        "/openapi": read(asked.OPENAPI, operation(
             "this description; `oas30`: for clients of OpenAPI 3.0", "getOpenApi", "service", openapi | _HTML)),
-        "/health": _read(asked.ONLY_JSON, health),
-        "/functions": _read(asked.ONLY_JSON, functions),
-        "/collections": _read(asked.LINKED, operation(
+        "/health": read(asked.ONLY_JSON, health),
+        "/functions": read(asked.ONLY_JSON, functions),
+        "/collections": read(asked.LINKED, operation(
             "all layers", "getCollections", "layers", told("Collections") | page)),
     }  # fmt: skip
 
@@ -111,32 +111,32 @@ def _layers() -> dict[str, Part]:
     coordinates = ("tileMatrix", "tileRow", "tileCol")
     base, place = "/collections/{collectionId}", ("TiledLayer", "tileMatrixSetId")
     return {
-        base: _read(asked.LINKED, operation(
+        base: read(asked.LINKED, operation(
             "a layer", "getCollection", "layers", told("Collection") | page, 404), "AnyLayer"),
-        f"{base}/schema": _read(asked.PAGE, operation(
+        f"{base}/schema": read(asked.PAGE, operation(
             "what its features, cells or observations have", "getSchema", "layers", described, 404), "AnyLayer"),
-        f"{base}/queryables": _read(asked.PAGE, operation(
+        f"{base}/queryables": read(asked.PAGE, operation(
             "what a filter may name", "getQueryables", "layers", described, 404), "QueriedLayer"),
-        f"{base}/tiles": _read(asked.PAGE, operation(
+        f"{base}/tiles": read(asked.PAGE, operation(
             "its tilesets", "getTilesets", "tiles", told("Tilesets") | _HTML, 404), "TiledLayer"),
-        f"{base}/tiles/{{tileMatrixSetId}}": _read(asked.TILESET, tileset, *place),
-        f"{base}/tiles/{{tileMatrixSetId}}/metadata": _read(
+        f"{base}/tiles/{{tileMatrixSetId}}": read(asked.TILESET, tileset, *place),
+        f"{base}/tiles/{{tileMatrixSetId}}/metadata": read(
             asked.TILESET, tileset | {"operationId": "getTilesetMetadata"}, *place),
-        f"{base}/tiles/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": _read(
+        f"{base}/tiles/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": read(
             asked.TILE, tile, *place, *coordinates),
-        "/archives": _read(asked.ONLY_JSON, operation(
+        "/archives": read(asked.ONLY_JSON, operation(
             "archives of tiles", "getArchives", "tiles", told("Archives"))),
-        "/archives/{archive}": _read(asked.ONLY_JSON, operation(
+        "/archives/{archive}": read(asked.ONLY_JSON, operation(
             "an archive of tiles, whole or in parts (Range)", "getArchive", "tiles", archives, 404), "archive"),
-        "/tiles": _read(asked.PAGE, operation(
+        "/tiles": read(asked.PAGE, operation(
             "the tilesets with several layers", "getDatasetTilesets", "tiles", told("Tilesets") | _HTML)),
-        "/tiles/{tileMatrixSetId}": _read(
+        "/tiles/{tileMatrixSetId}": read(
             asked.TILESET, tileset | {"operationId": "getDatasetTileset"}, "tileMatrixSetId"),
-        "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}": _read(
+        "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}": read(
             asked.DATASET_TILE, tile | {"operationId": "getDatasetTile"}, "tileMatrixSetId", *coordinates),
-        "/tileMatrixSets": _read(asked.PAGE, operation(
+        "/tileMatrixSets": read(asked.PAGE, operation(
             "the tile matrix sets", "getTileMatrixSets", "tiles", told("TileMatrixSets") | _HTML)),
-        "/tileMatrixSets/{tileMatrixSetId}": _read(asked.PAGE, operation(
+        "/tileMatrixSets/{tileMatrixSetId}": read(asked.PAGE, operation(
             "a tile matrix set", "getTileMatrixSet", "tiles", told("TileMatrixSet") | _HTML, 404), "tileMatrixSetId"),
     }  # fmt: skip
 
@@ -162,13 +162,13 @@ def _features() -> dict[str, Part]:
     feature["responses"]["200"]["headers"] = headers("Content-Crs", "ETag", "Link", "Memento-Datetime")
     versions = operation("its versions (Memento)", "getTimeMap", "features", told("TimeMap") | links, 404)
     lineage = operation("where it comes from", "getLineage", "features", told("Lineage"), 404)
-    pages = _read(asked.ITEMS, items, "FeatureLayer", kind="items")
+    pages = read(asked.ITEMS, items, "FeatureLayer", kind="items")
     pages["parameters"] += named("Prefer.count")
     return {
         base: pages,
-        item: _read(asked.ITEM, feature, "FeatureLayer", "featureId"),
-        f"{item}/versions": _read(asked.TIME_MAP, versions, "FeatureLayer", "featureId"),
-        f"{item}/lineage": _read(asked.ONLY_JSON, lineage, "FeatureLayer", "featureId"),
+        item: read(asked.ITEM, feature, "FeatureLayer", "featureId"),
+        f"{item}/versions": read(asked.TIME_MAP, versions, "FeatureLayer", "featureId"),
+        f"{item}/lineage": read(asked.ONLY_JSON, lineage, "FeatureLayer", "featureId"),
     }
 
 
@@ -180,10 +180,10 @@ def _records(catalog: Catalog) -> dict[str, Part]:
             continue
         iso = {"application/xml": {"schema": {"type": "string"}}} if layer.lists == "releases" else {}
         base = f"/collections/{layer.id}/items"
-        found[base] = _read(asked.RECORDS[layer.lists], operation(
+        found[base] = read(asked.RECORDS[layer.lists], operation(
             f"records of {layer.lists}", f"get{layer.id.title()}", "records",
             told("FeatureCollection", "application/geo+json") | page))  # fmt: skip
-        found[f"{base}/{{recordId}}"] = _read(asked.RECORD[layer.lists], operation(
+        found[f"{base}/{{recordId}}"] = read(asked.RECORD[layer.lists], operation(
             f"the record of one of the {layer.lists}", f"get{layer.id.title()}Record", "records",
             told("Feature", "application/geo+json") | page | iso, 404), "recordId")  # fmt: skip
     return found
@@ -196,23 +196,23 @@ def _rasters() -> dict[str, Part]:
     places = told("FeatureCollection", "application/geo+json") | _HTML
     one, catalogue = "/stac/collections/{collectionId}/items/{release}", told("StacCatalog")
     return {
-        f"{base}/coverage": _read(asked.COVERAGE, operation(
+        f"{base}/coverage": read(asked.COVERAGE, operation(
             "cells of a raster", "getCoverage", "rasters", coverage, 404, 413), "RasterLayer", kind="coverage"),
-        f"{base}/position": _read(asked.POSITION, operation(
+        f"{base}/position": read(asked.POSITION, operation(
             "the series at a place", "getPosition", "observations", series, 404), "SeriesLayer", kind="edr"),
-        f"{base}/locations": _read(asked.LOCATIONS, operation(
+        f"{base}/locations": read(asked.LOCATIONS, operation(
             "the stations", "getLocations", "observations", places, 404), "StationLayer", kind="edr"),
-        f"{base}/locations/{{locationId}}": _read(asked.LOCATIONS, operation(
+        f"{base}/locations/{{locationId}}": read(asked.LOCATIONS, operation(
             "the series of a station", "getLocation", "observations", series, 404),
             "StationLayer", "locationId", kind="edr"),
-        "/stac": _read(asked.ONLY_JSON, operation("the rasters as STAC", "getStac", "rasters", catalogue)),
-        "/stac/collections/{collectionId}": _read(asked.ONLY_JSON, operation(
+        "/stac": read(asked.ONLY_JSON, operation("the rasters as STAC", "getStac", "rasters", catalogue)),
+        "/stac/collections/{collectionId}": read(asked.ONLY_JSON, operation(
             "a raster layer with its releases", "getStacCollection", "rasters", told("StacCollection"), 404),
             "RasterLayer"),
-        one: _read(asked.ONLY_JSON, operation(
+        one: read(asked.ONLY_JSON, operation(
             "a release of a raster", "getStacItem", "rasters", told("StacItem", "application/geo+json"), 404),
             "RasterLayer", "release"),
-        f"{one}/data": _read(asked.ONLY_JSON, operation(
+        f"{one}/data": read(asked.ONLY_JSON, operation(
             "its file; by ranges too", "getStacData", "rasters", {COG: _FILE}, 404), "RasterLayer", "release"),
     }  # fmt: skip
 
@@ -225,17 +225,17 @@ def _styles() -> dict[str, Part]:
     legend["responses"] |= problems(501)
     one = "/styles/{styleId}"
     return {
-        "/styles": _read(asked.PAGE, operation("all styles", "getStyles", "styles", told("Styles") | _HTML)),
-        one: _read(asked.STYLE, operation(
+        "/styles": read(asked.PAGE, operation("all styles", "getStyles", "styles", told("Styles") | _HTML)),
+        one: read(asked.STYLE, operation(
             "a style in one of its encodings", "getStyle", "styles", written | _HTML, 404), "styleId"),
-        f"{one}/metadata": _read(asked.PAGE, operation(
+        f"{one}/metadata": read(asked.PAGE, operation(
             "what a style is about", "getStyleMetadata", "styles", told("StyleMetadata") | _HTML, 404), "styleId"),
-        f"{one}/legend": _read(asked.LEGEND, legend, "styleId"),
-        "/collections/{collectionId}/styles": _read(asked.PAGE, operation(
+        f"{one}/legend": read(asked.LEGEND, legend, "styleId"),
+        "/collections/{collectionId}/styles": read(asked.PAGE, operation(
             "the styles of a layer", "getStylesOfLayer", "styles", told("Styles") | _HTML, 404), "TiledLayer"),
-        "/qgis/project.qgz": _read(asked.PROJECT, operation(
+        "/qgis/project.qgz": read(asked.PROJECT, operation(
             "the city as a project of QGIS", "getQgisProject", "styles", {PROJECT_TYPE: _FILE})),
-        "/qgis/{theme}.qlr": _read(asked.DEFINITION, operation(
+        "/qgis/{theme}.qlr": read(asked.DEFINITION, operation(
             "the layers of a theme for QGIS", "getQgisLayers", "styles", {DEFINITION_TYPE: _FILE}, 404), "themeId"),
     }  # fmt: skip
 
@@ -247,16 +247,16 @@ def _others() -> dict[str, Part]:
         description="The inputs are those that the process's description names; the answer is a JSON document.",
     )  # fmt: skip
     dismiss = operation("take it out of the queue, or stop it", "dismissJob", "jobs", told("Job"), 403, 404, 409)
-    job = _read(asked.PAGE, operation("a job", "getJob", "jobs", told("Job") | _HTML, 404), "jobId")
+    job = read(asked.PAGE, operation("a job", "getJob", "jobs", told("Job") | _HTML, 404), "jobId")
     return {
-        "/processes": _read(asked.PROCESSES, operation(
+        "/processes": read(asked.PROCESSES, operation(
             "the questions that can be asked", "getProcesses", "processes", told("Processes") | _HTML)),
-        "/processes/{processId}": _read(asked.PAGE, operation(
+        "/processes/{processId}": read(asked.PAGE, operation(
             "what a process wants to know", "getProcess", "processes", told("Process") | _HTML, 404), "processId"),
         "/processes/{processId}/execution": {
             "parameters": [*named("processId"), *of(asked.ONLY_JSON)], "post": execution,
         },
-        "/jobs": _read(asked.JOBS, operation("the jobs of the workers", "getJobs", "jobs", told("Jobs") | _HTML),
+        "/jobs": read(asked.JOBS, operation("the jobs of the workers", "getJobs", "jobs", told("Jobs") | _HTML),
                        kind="jobs"),
         "/jobs/{jobId}": job | {"delete": dismiss},
     }  # fmt: skip

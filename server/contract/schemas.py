@@ -55,6 +55,8 @@ def _layers(catalog: Catalog) -> dict[str, Part]:
     """The ids of layers by what can be asked of them. A layer adds its id to a list or two, and nothing else here."""
     kinds = ("FeatureLayer", "CatalogueLayer", "RasterLayer", "StationLayer")
     found = {name: one_of(*(layer.id for layer in catalog if LAYERS[name](layer))) for name in (*kinds, "TiledLayer")}
+    rasters = [layer.id for layer in catalog if LAYERS["DrawnLayer"](layer) and not LAYERS["TiledLayer"](layer)]
+    found["DrawnLayer"] = {"anyOf": [schema("TiledLayer"), one_of(*rasters)]}
     together = {
         "AnyLayer": kinds, "SeriesLayer": ("RasterLayer", "StationLayer"),
         "QueriedLayer": ("FeatureLayer", "CatalogueLayer"),
@@ -119,8 +121,8 @@ _FEATURES: dict[str, Part] = {
 _OTHERS: dict[str, Part] = {
     "Tilesets": an_object("tilesets links", tilesets=a_list(schema("Tileset")), links=_LINKS),
     "Tileset": an_object(
-        "dataType crs links", title=TEXT, dataType=one_of("vector"), crs=TEXT, tileMatrixSetURI=TEXT, links=_LINKS,
-        layers=a_list(ANYTHING),
+        "dataType crs links", title=TEXT, dataType=one_of("vector", "map"), crs=TEXT, tileMatrixSetURI=TEXT,
+        links=_LINKS, layers=a_list(ANYTHING), tileMatrixSetLimits=a_list(ANYTHING), boundingBox=ANYTHING,
     ),
     "Archives": an_object("archives links", links=_LINKS, archives=a_list(an_object(
         "id size links", id=TEXT, size=WHOLE, updated=_TIME, links=_LINKS))),

@@ -58,12 +58,24 @@ EXPORTS = {
 
 FORMATS = PAGES | EXPORTS
 
+#: Pictures of tiles and maps.
+PICTURES = {
+    form.name: form
+    for form in (
+        Format("png", "PNG", "image/png"),
+        Format("webp", "WebP", "image/webp"),
+        Format("jpeg", "JPEG", "image/jpeg"),
+    )
+}
+
+_TYPES = FORMATS | PICTURES
+
 #: What clients also call a format.
 _ALSO = {"application/json": "json", "application/geo+json-seq": "jsonl", "application/x-shapefile": "shp"}
 
 
 def wanted(request: Request, among: dict[str, Format]) -> Format:
-    """The format that a request wants, by `f` or else by Accept; GeoJSON where it wants none of ours.
+    """The format that a request wants, by `f` or else by Accept; the first where it wants none of ours.
 
     Raises BadParameter for an `f` that does not exist.
     """
@@ -71,17 +83,17 @@ def wanted(request: Request, among: dict[str, Format]) -> Format:
     if name is None:
         return among[negotiated(request.headers.get("accept", ""), tuple(among))]
     if name not in among:
-        raise BadParameter("f", f"{name!r} is not a format of features", list(among))
+        raise BadParameter("f", f"{name!r} is not a format of this resource", list(among))
     return among[name]
 
 
 @lru_cache(maxsize=256)
 def negotiated(accept: str, among: tuple[str, ...]) -> str:
-    """The name of the format that an Accept header likes best: of equals the first, GeoJSON where it likes none."""
+    """The name of the format that an Accept header likes best: of equals, and where it likes none, the first."""
     ranges = _ranges(accept)
-    best, chosen = 0.0, "json"
+    best, chosen = 0.0, among[0]
     for name in among:
-        types = [FORMATS[name].bare_type, *(media_type for media_type, same in _ALSO.items() if same == name)]
+        types = [_TYPES[name].bare_type, *(media_type for media_type, same in _ALSO.items() if same == name)]
         quality = max(_quality(media_type, ranges) for media_type in types)
         if quality > best:
             best, chosen = quality, name

@@ -6,12 +6,15 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from math import asinh, pi, radians, tan
 from typing import Any
 
 import mapbox_vector_tile
+import numpy as np
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+from PIL import Image
 
 from shikong.server import conformance
 
@@ -124,6 +127,91 @@ def _tile(client: Any) -> bool:
     answer = client.get(f"/collections/districts/tiles/WebMercatorQuad/8/{row}/{column}")
     layers = mapbox_vector_tile.decode(answer.content)
     return answer.headers["content-type"] == "application/vnd.mapbox-vector-tile" and layers["districts"]["features"]
+
+
+def _picture(client: Any, path: str, **params: Any) -> Any:
+    """Red, green, blue and alpha of a picture."""
+    answer = client.get(path, **{"f": "png"} | params)
+    assert answer.headers["content-type"] == f"image/{params.get('f', 'png')}", answer.text
+    return np.asarray(Image.open(BytesIO(answer.content)).convert("RGBA"))
+
+
+_BOX = "116.03,36.4,116.05,36.41"
+
+
+def _map_of_a_box(client: Any) -> bool:
+    """A box shows what a larger one shows in its middle."""
+    small = _picture(client, "/collections/imagery/map", bbox=_BOX, width=200)
+    large = _picture(client, "/collections/imagery/map", bbox="116.02,36.395,116.06,36.415", width=400)
+    return bool(small.shape == (100, 200, 4) and np.abs(large[50:150, 100:300].astype(int) - small).mean() < 3)
+
+
+def _map_of_layers(client: Any) -> bool:
+    one = _picture(client, "/map", collections="land_cover", bbox=_BOX, width=100)
+    two = _picture(client, "/map", collections="land_cover,roads", bbox=_BOX, width=100)
+    return bool((one != two).any()) and client.get("/map", collections="nosuch", bbox=_BOX).status == 404
+
+
+def _map_in_style(client: Any) -> bool:
+    styles = [
+        _picture(client, f"/collections/elevation/styles/{name}/map", width=100) for name in ("elevation", "hillshade")
+    ]
+    return bool((styles[0] != styles[1]).any())
+
+
+def _map_of_a_size(client: Any) -> bool:
+    sizes = [_picture(client, "/collections/districts/map", bbox=_BOX, **given).shape[:2]
+             for given in ({"width": 60}, {"height": 60}, {"width": 50, "height": 70})]  # fmt: skip
+    return (
+        sizes == [(30, 60), (60, 120), (70, 50)]
+        and client.get("/collections/districts/map", width=99_999).status == 400
+    )
+
+
+def _map_of_a_time(client: Any) -> bool:
+    times = client.get("/collections/precipitation/coverage", f="json").json["domain"]["axes"]["t"]["values"]
+    shown = {
+        _picture(client, "/collections/precipitation/map", width=60, datetime=time).tobytes() for time in times[-30:-20]
+    }
+    return len(shown) > 5
+
+
+def _map_in_crs(client: Any) -> bool:
+    answer = client.get("/collections/districts/map", f="png", crs=EPSG.format(4548), bbox=_BOX, width=50)
+    south, west, north, east = map(float, answer.headers["content-bbox"].split(","))
+    return (
+        answer.headers["content-crs"] == f"<{EPSG.format(4548)}>"
+        and 4e6 < south < north < 5e6
+        and 4e5 < west < east < 5e5
+    )
+
+
+def _map_background(client: Any) -> bool:
+    path, box = "/collections/heritage_sites/map", "115.301,36.901,115.302,36.902"
+    clear, red = (_picture(client, path, bbox=box, width=9, **given) for given in ({}, {"bgcolor": "0xff0000"}))
+    return clear[4, 4, 3] == 0 and red[4, 4].tolist() == [255, 0, 0, 255]
+
+
+def _map_tile(form: str) -> Probe:
+    def probe(client: Any) -> bool:
+        told = client.get("/collections/imagery/map/tiles/c").json
+        limits = told["tileMatrixSetLimits"][8]
+        template = next(
+            link["href"] for link in told["links"] if link["rel"] == "item" and link["type"] == f"image/{form}"
+        )
+        for name, value in (("tileMatrix", "tileMatrix"), ("tileRow", "minTileRow"), ("tileCol", "minTileCol")):
+            template = template.replace(f"{{{name}}}", str(limits[value]))
+        answer = client.link(template)
+        return answer.headers["content-type"] == f"image/{form}" and Image.open(BytesIO(answer.content)).size == (
+            256,
+            256,
+        )
+
+    return probe
+
+
+def _map_as(form: str) -> Probe:
+    return lambda client: _picture(client, "/collections/districts/map", f=form, width=40).shape[1] == 40
 
 
 def _coverage(**params: Any) -> Probe:
@@ -245,6 +333,13 @@ PROBES: dict[str, dict[str, Probe]] = {
         "core": _tile, "mvt": _tile, "geodata-tilesets": _tile, "oas30": _V30,
         "tileset": _json("/collections/parcels/tiles/WebMercatorQuad", "crs", "tileMatrixSetURI", "dataType"),
         "tilesets-list": _json("/collections/parcels/tiles", "tilesets"),
+        "png": _map_tile("png"), "jpeg": _map_tile("jpeg"),
+    },
+    "ogcapi-maps-1/1.0": {
+        "core": _map_as("png"), "png": _map_as("png"), "jpeg": _map_as("jpeg"), "collection-map": _map_of_a_box,
+        "background": _map_background, "dataset-map": _map_of_layers, "collections-selection": _map_of_layers,
+        "styled-map": _map_in_style, "scaling": _map_of_a_size, "spatial-subsetting": _map_of_a_box,
+        "datetime": _map_of_a_time, "crs": _map_in_crs, "tilesets": _map_tile("png"),
     },
     "ogcapi-coverages-1/1.0": {
         "core": _coverage(bbox="115.9,36.4,116,36.5"), "oas30": _V30,

@@ -16,7 +16,7 @@ import rasterio
 def test_a_raster_release_is_found_and_read_by_ranges(client: Any, service: Any) -> None:
     catalog = pystac.Catalog.from_dict(client.get("/stac").json)
     children = {link.href.rsplit("/", 1)[-1]: link.href for link in catalog.get_links("child")}
-    assert children.keys() == {"elevation", "precipitation"}
+    assert children.keys() == {"elevation", "imagery", "land_cover", "precipitation"}
     collection = pystac.Collection.from_dict(client.link(children["elevation"]).json)
     (link,) = collection.get_links("item")
     item = pystac.Item.from_dict(client.link(link.href).json)

@@ -383,7 +383,7 @@ def _of_tiles() -> Iterator[Request]:
         words="there are: WebMercatorQuad",
     )
     yield Request("unknown matrix set", "/tileMatrixSets/Nosuch", status=404, words="there are: WebMercatorQuad")
-    yield Request("tiles of a raster", "/collections/elevation/tiles", status=404, words="no tiles")
+    yield Request("tiles of a raster", "/collections/elevation/tiles", status=404, words="no vector tiles")
 
 
 def _of_rasters() -> Iterator[Request]:
@@ -454,6 +454,71 @@ def _of_observations() -> Iterator[Request]:
     yield Request("station that does not exist", "/collections/hydro_observations/locations/nosuch", status=404)
 
 
+def _of_pictures() -> Iterator[Request]:
+    path, tile = "/collections/elevation/map", "/collections/elevation/map/tiles/c"
+    for name, text in {
+        "none": "", "a word": "wide", "nothing": "0", "negative": "-5", "too many": "4097", "huge": "9" * 40, "a fraction": "10.5",
+        "infinite": "inf",
+    }.items():  # fmt: skip
+        yield Request(f"map: width of {name}", path, {"width": text}, parameter="width")
+        yield Request(f"map: height of {name}", path, {"height": text}, parameter="height")
+    for name, (text, words) in _BOXES.items():
+        yield Request(f"map: box: {name}", path, {"bbox": text}, parameter="bbox", words=words)
+    yield Request("map: box without area", path, {"bbox": "116,36,116,36"}, parameter="bbox", words="no area")
+    yield Request(
+        "map: box over the antimeridian", path, {"bbox": "170,36,-170,37"}, parameter="bbox", words="antimeridian"
+    )
+    yield Request(
+        "map: flat box of great length", path, {"bbox": "-180,36,180,36.001", "height": "4000"}, words="too many"
+    )
+    yield Request(
+        "map: poles in Web Mercator",
+        path,
+        {"crs": "http://www.opengis.net/def/crs/EPSG/0/3857", "bbox": "0,-90,1,90"},
+        words="too many",
+    )
+    yield Request("map: unknown CRS", path, {"crs": "EPSG:2000"}, parameter="crs")
+    yield Request(
+        "map: CRS of a box without a box", path, {"bbox-crs": "EPSG:4490"}, parameter="bbox-crs", words="without bbox"
+    )
+    for name, text in {"none": "", "a word": "colourful", "too long": "0x" + "f" * 400, "SVG": "url(#x)"}.items():
+        yield Request(f"map: background {name}", path, {"bgcolor": text}, parameter="bgcolor")
+    yield Request("map: transparent perhaps", path, {"transparent": "perhaps"}, parameter="transparent")
+    yield Request("map: unknown format", path, {"f": "gif"}, parameter="f")
+    yield Request("map: data as a picture", path, {"f": "json"}, parameter="f")
+    yield Request("map: unknown style", path, {"style": "../../etc/passwd"}, parameter="style")
+    yield Request("map: style in the address", "/collections/elevation/styles/nosuch/map", status=404)
+    yield Request(
+        "map: style twice", "/collections/elevation/styles/hillshade/map", {"style": "hillshade"}, parameter="style"
+    )
+    yield Request("map: heights as JPEG", path, {"style": "terrain_rgb", "f": "jpeg"}, parameter="f")
+    yield Request("map: impossible day", path, {"datetime": "2023-02-29"}, parameter="datetime")
+    yield Request(
+        "map: before the first hour",
+        "/collections/precipitation/map",
+        {"datetime": "1900-01-01"},
+        404,
+        words="has steps from",
+    )
+    yield Request("map: unknown parameter", path, {"widht": "5"}, parameter="widht", words="did you mean 'width'")
+    yield Request("map: of observations", "/collections/hydro_observations/map", status=404, words="is not drawn")
+    yield Request("map: of records", "/collections/layers/map/tiles", status=404, words="is not drawn")
+    yield Request("maps: of nothing", "/map", parameter="collections", words="0 are named")
+    yield Request(
+        "maps: of what is not there", "/map", {"collections": "elevation,parcel"}, 404, words="did you mean 'parcels'"
+    )
+    yield Request("maps: of observations", "/map", {"collections": "hydro_observations"}, parameter="collections")
+    yield Request("maps: of too many", "/map", {"collections": ",".join(["elevation"] * 21)}, parameter="collections")
+    yield Request("map tile: style", f"{tile}/9/76/421", {"style": "nosuch"}, parameter="style")
+    yield Request("map tile: outside", f"{tile}/9/9999/421", status=404, words="has rows 0-255")
+    yield Request("map tile: level", f"{tile}/2/0/0", status=404, words="from zoom 6 to 18")
+    yield Request("map tile: matrix set", "/collections/elevation/map/tiles/nosuch/9/76/421", status=404)
+    yield Request("map tile: row of no kind", f"{tile}/9/x/421", parameter="tileRow")
+    yield Request("map tile: filter", f"{tile}/9/76/421", {"filter": "1=1"}, parameter="filter")
+    yield Request("map tileset: matrix set", "/collections/elevation/map/tiles/nosuch", status=404)
+    yield Request("map tileset: parameter", tile, {"limit": "1"}, parameter="limit")
+
+
 def _of_others() -> Iterator[Request]:
     for name, text in {"a word": "x", "negative": "-1", "huge": "9" * 30, "a fraction": "1.5"}.items():
         yield Request(f"records: limit of {name}", "/collections/releases/items", {"limit": text}, parameter="limit")
@@ -479,5 +544,5 @@ def _of_others() -> Iterator[Request]:
 
 REQUESTS = [
     *_injected(), *_of_parameters(), *_of_pages(), *_of_properties(), *_of_texts(), *_of_features(), *_of_tiles(),
-    *_of_rasters(), *_of_observations(), *_of_others(),
+    *_of_rasters(), *_of_pictures(), *_of_observations(), *_of_others(),
 ]  # fmt: skip

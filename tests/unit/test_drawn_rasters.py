@@ -80,4 +80,4 @@ def test_a_layer_without_styles_or_for_few_is_left_out(city: Catalog) -> None:
     assert {layer.id for layer in drawing.from_below(city)} - {layer.id for layer in drawing.from_below(reduced)} == {
         "rivers"
     }
-    assert not drawing.is_drawn(city.layer("precipitation"))
+    assert not drawing.is_drawn(city.layer("hydro_observations"))

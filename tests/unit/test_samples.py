@@ -298,3 +298,30 @@ def test_the_same_seed_gives_the_same_city(sample: Path, again: Path) -> None:
 def test_an_unknown_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         city.generate("vast", tmp_path)
+
+
+def test_land_cover_and_imagery_follow_the_parcels(sample: Path) -> None:
+    """Cells in the middle of parcels have the class that the survey's class means; fields are green, water is dark."""
+    parcels = current(sample).to_crs(4490)
+    with rasterio.open(sample / "land_cover.tif") as cover, rasterio.open(sample / "imagery.tif") as image:
+        for file in (cover, image):
+            assert file.tags()["origin"] == "generated"
+            assert "生成的样例数据" in file.tags()["title"]
+        codes, bands = cover.read(1), image.read()
+        assert (cover.transform, cover.shape, image.count) == (image.transform, image.shape, 3)
+        assert {str(code) for code in np.unique(codes)} - {"0"} <= set(catalog.load().codes["land_cover"].codes)
+        expected = {"0102": 40, "1101": 80, "1104": 80, "0301": 10, "0702": 50, "0601": 50}
+        checked = 0
+        for row in parcels[parcels["dlbm"].isin(expected)].itertuples():
+            x, y = shapely.get_coordinates(shapely.maximum_inscribed_circle(row.geometry))[0]
+            line, column = cover.index(x, y)
+            if shapely.maximum_inscribed_circle(row.geometry).length > 1.5 * cover.res[0]:
+                checked += 1
+                # The survey's yearly changes are not seen from above.
+                assert codes[line, column] == expected[row.dlbm] or row.valid_from > "2020-01-01"
+        assert checked > 150
+    red, green, blue = (bands[band].astype(float) for band in range(3))
+    assert green[codes == 40].mean() > red[codes == 40].mean() > blue[codes == 40].mean()
+    assert (red + green + blue)[codes == 80].mean() < (red + green + blue)[codes == 50].mean() / 1.5
+    assert (bands[:, codes == 0] == 0).all()
+    assert bands[:, codes > 0].min() >= 1
