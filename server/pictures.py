@@ -23,6 +23,7 @@ from shikong.server import tiles as tile_block
 from shikong.server.asked import MAP_TILE, STYLED_MAP_TILE
 from shikong.server.context import Context
 from shikong.server.formats.table import PICTURES, Format, wanted
+from shikong.server.tile_answers import Variant
 from shikong.store import places
 from shikong.store.moments import Moment
 from shikong.tiles import cut, drawing, matrix, mosaic, paint
@@ -132,9 +133,8 @@ async def answer(
         return await picture(context, drawn, tile, moment, form) or blank(drawn, form)
 
     margin = drawing.reach(drawn.layer) / TILE_SIZE if drawn.layer.kind == "features" else 0
-    response = await context.tiles.answer(
-        request, [drawn.layer], tile, moment, form, lambda _: make, style=drawn.style, margin=margin
-    )
+    variant = Variant(form, drawn.style, margin)
+    response = await context.tiles.answer(request, [drawn.layer], tile, moment, variant, lambda _: make)
     if negotiated:
         response.headers["Vary"] = "Accept"
     return response

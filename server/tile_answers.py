@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,24 @@ Make = Callable[[], Coroutine[Any, Any, bytes]]
 _AT_ONCE = anyio.CapacityLimiter(8)
 
 
+@dataclass(frozen=True)
+class Variant:
+    """What a tile is given as.
+
+    style: what the format leaves open. margin: how far beyond the tile lies what may show in it, as a share of its
+    side, where that is more than a vector tile has.
+    """
+
+    form: Format
+    style: str = ""
+    margin: float = 0
+
+    @property
+    def word(self) -> str:
+        """As a word that can be a file's name."""
+        return f"{self.form.name}.{self.style}" if self.style else self.form.name
+
+
 class TileAnswers:
     """The tiles of this process."""
 
@@ -50,36 +69,32 @@ class TileAnswers:
         layers: Sequence[Layer],
         address: TileAddress,
         moment: Moment,
-        form: Format,
+        variant: Variant,
         make: Callable[[Layer], Make],
         *,
-        style: str = "",
-        margin: float = 0,
         kept: bool = True,
     ) -> Response:
         """One tile of one layer or several, whose bytes are put one after the other; 204 when it is empty.
 
-        make: gives what makes the tile of a layer. style: what the format leaves open. margin: how far beyond the tile
-        lies what may show in it, as a share of its side, where that is more than a vector tile has. kept: whether it may be kept as
-        a file; what depends on free words of a client is not.
+        make: gives what makes the tile of a layer. kept: whether it may be kept as a file; what depends on free words
+        of a client is not.
         """
-        box = matrix.lonlat_box(address, max(margin, matrix.MARGIN))
+        box = matrix.lonlat_box(address, max(variant.margin, matrix.MARGIN))
         places = [await self._caching.of_place(layer, moment, box) for layer in layers]
-        tag = f'"{caching.digest(*(place.state for place in places), _asked(request), form.name)}"'
+        tag = f'"{caching.digest(*(place.state for place in places), _asked(request), variant.form.name)}"'
         keep = caching.control(layers, _FRESH, settled=all(place.settled for place in places))
         headers = {"Cache-Control": keep, "ETag": tag}
         if etags.is_known(request, tag):
             return Response(status_code=304, headers=headers)
         parts = []
         for place in places:
-            variant = f"{form.name}.{style}" if style else form.name
-            key = TileKey(place.layer.id, access.viewer(place.layer), variant, moment.word, address.canonical)
+            key = TileKey(place.layer.id, access.viewer(place.layer), variant.word, moment.word, address.canonical)
             parts.append(await self._tile(key, place, make(place.layer), "" if kept else _asked(request)))
         self._note(request, places)
         tile = b"".join(parts)
         if not tile:
             return Response(status_code=204, headers=headers)
-        return Response(tile, media_type=form.media_type, headers=headers)
+        return Response(tile, media_type=variant.form.media_type, headers=headers)
 
     async def _tile(self, key: TileKey, place: Place, make: Make, asked: str) -> bytes:
         """A tile. asked: what it depends on besides its key, or nothing."""

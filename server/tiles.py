@@ -19,7 +19,7 @@ from shikong.server import parameters
 from shikong.server.asked import DATASET_TILE, TILE
 from shikong.server.context import Context
 from shikong.server.formats.table import Format
-from shikong.server.tile_answers import Make
+from shikong.server.tile_answers import Make, Variant
 from shikong.store.moments import NOW, Moment
 from shikong.tiles import cut, matrix, overview
 from shikong.tiles.matrix import TileAddress
@@ -27,6 +27,7 @@ from shikong.tiles.overview import Question
 from shikong.tiles.provider import MIMETYPE
 
 MVT = Format("mvt", "Mapbox Vector Tile", MIMETYPE)
+_VARIANT = Variant(MVT)
 
 
 async def get_tile(context: Context, request: Request, layer: Layer) -> Response:
@@ -41,7 +42,7 @@ async def get_tile(context: Context, request: Request, layer: Layer) -> Response
     moment = parameters.moment(given, context.catalog.city) if given else NOW
     cql = parameters.cql_filter(layer, given, context.catalog.city) if given else None
     make = partial(make_tile, context, tile, moment, cql)
-    return await context.tiles.answer(request, [layer], tile, moment, MVT, make, kept=cql is None)
+    return await context.tiles.answer(request, [layer], tile, moment, _VARIANT, make, kept=cql is None)
 
 
 async def get_dataset_tile(context: Context, request: Request) -> Response:
@@ -57,7 +58,7 @@ async def get_dataset_tile(context: Context, request: Request) -> Response:
     if not layers:
         raise NotFound(f"no layer has tiles in {tile.matrix_set} at zoom {tile.zoom}")
     make = partial(make_tile, context, tile, moment, None)
-    return await context.tiles.answer(request, layers, tile, moment, MVT, make)
+    return await context.tiles.answer(request, layers, tile, moment, _VARIANT, make)
 
 
 def chosen(context: Context, text: str | None) -> list[Layer]:

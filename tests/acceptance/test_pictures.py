@@ -378,6 +378,8 @@ def test_a_broken_or_vanished_raster_is_told_and_the_server_goes_on(
         [whole] = [place for place in (folder / "land_cover").iterdir() if not place.is_symlink()]
         kept = whole.read_bytes()
         whole.write_bytes(kept[: len(kept) // 4])
+        assert _picture(asking.get(path, f="png"))[..., 3].any(), "what is kept is right all the same"
+        path = _path("land_cover", "w", 15)
         for _ in range(3):
             broken = asking.get(path, f="png")
             assert broken.status == 500
@@ -426,7 +428,7 @@ def test_asof_draws_the_release_of_then(
         [place] = {p for p in (store.settings.data / "rasters/land_cover").iterdir() if not p.is_symlink()} - {
             (store.settings.data / "rasters/land_cover/current.tif").resolve()}  # fmt: skip
         place.unlink()
-        assert asking.get(path, f="png", asOf=first.isoformat()).status == 410
+        assert asking.get(_path("land_cover", "c", 15), f="png", asOf=first.isoformat()).status == 410
         asking.close()
 
 
