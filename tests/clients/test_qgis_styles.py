@@ -19,6 +19,7 @@ from shikong.layers import catalog
 
 CATALOG = catalog.load()
 FEATURES = [layer for layer in CATALOG if layer.kind == "features"]
+RASTERS = [layer for layer in CATALOG if layer.styles]
 THEMES = ("base", "planning", "nature", "water", "culture")
 
 #: Pictures: CRS, box and layers; without layers what the project shows at first.
@@ -33,6 +34,7 @@ def _pictures(artefacts: Path) -> dict[str, list[Any]]:
         str(artefacts / "qgis-project-city.png"): ["EPSG:4490", *city],
         str(artefacts / "qgis-parcels-tiles.png"): ["EPSG:3857", *MIDDLE, "parcels_tiles"],
         str(artefacts / "qgis-parcels-features.png"): ["EPSG:3857", *MIDDLE, "parcels_features"],
+        str(artefacts / "qgis-relief.png"): ["EPSG:3857", *MIDDLE, "elevation_pictures"],
         str(artefacts / "qgis-plan.png"): ["EPSG:4490", *MIDDLE, "planning_zones_tiles"],
     }
 
@@ -100,12 +102,13 @@ def test_the_project_opens_whole(found: dict[str, Any]) -> None:
     assert project["title"] == CATALOG.city.title.zh
     assert project["crs"] == "EPSG:4490"
     assert project["extent"] == list(CATALOG.city.bbox)
-    assert set(project["layers"]) == {f"{layer.id}_{way}" for layer in FEATURES for way in ("tiles", "features")}
+    wanted = {f"{layer.id}_{way}" for layer in FEATURES for way in ("tiles", "features")}
+    assert set(project["layers"]) == wanted | {f"{layer.id}_pictures" for layer in RASTERS}
     for name, layer in project["layers"].items():
         declared = CATALOG.layer(name.rpartition("_")[0])
         assert layer["valid"], name
         assert (layer["title"], layer["abstract"]) == (declared.title.zh, declared.description.zh)
-        assert layer["crs"] == ("EPSG:3857" if name.endswith("_tiles") else "OGC:CRS84")
+        assert layer["crs"] == ("OGC:CRS84" if name.endswith("_features") else "EPSG:3857")
         assert layer["scales"]
     assert [group["group"] for group in project["tree"]] == ["基础地理", "多规合一", "自然资源", "水利水文", "文化地图"]
 
@@ -116,8 +119,8 @@ def test_tiles_are_on_and_features_are_off(found: dict[str, Any]) -> None:
         *tiles, features = group["has"]
         assert features["group"].startswith("要素")
         shown |= {each["layer"]: each["shown"] for each in [*tiles, *features["has"]]}
-    assert len(shown) == 2 * len(FEATURES)
-    assert not any(yes for name, yes in shown.items() if name.endswith("_features"))
+    assert len(shown) == 2 * len(FEATURES) + len(RASTERS)
+    assert not any(yes for name, yes in shown.items() if name.endswith(("_features", "_pictures")))
     assert shown["parcels_tiles"]
     assert not shown["planning_zones_tiles"]
     order = found["project"]["order"]
@@ -138,7 +141,7 @@ def test_layer_definitions_open(found: dict[str, Any]) -> None:
     for theme in THEMES:
         read = found["definitions"][theme]
         assert len(read["groups"]) == 1
-        assert set(read["valid"]) == {layer.title.zh for layer in FEATURES if layer.theme == theme}
+        assert set(read["valid"]) == {layer.title.zh for layer in (*FEATURES, *RASTERS) if layer.theme == theme}
         assert all(read["valid"].values())
 
 

@@ -242,8 +242,7 @@ def test_five_hundred_clients_of_a_cold_tile_cost_one_query(editor: Editor) -> N
             with psycopg.connect(editor.dsn) as conn:
                 conn.execute("LOCK TABLE data.parcels IN ACCESS EXCLUSIVE MODE")
                 asking = [asyncio.create_task(client.get(path)) for _ in range(500)]
-                while not await asyncio.to_thread(editor.rows, waiting):
-                    await asyncio.sleep(0.1)
+                await asyncio.to_thread(wait_for, lambda: editor.rows(waiting), "the first one asks")
                 await asyncio.sleep(2)
                 held = await asyncio.to_thread(editor.rows, waiting)
             return held, await asyncio.gather(*asking)
