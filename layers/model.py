@@ -188,6 +188,11 @@ class Layer(Declared):
         return hash(self.id)
 
     @property
+    def shown_at_first(self) -> bool:
+        """Whether a map of all layers shows it before anybody chooses: rasters would hide the rest."""
+        return self.style is not None and self.style.shown
+
+    @property
     def key_field(self) -> str:
         """The name of the field that identifies a feature."""
         return next(name for name, field in self.fields.items() if field.key)

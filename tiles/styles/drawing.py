@@ -47,8 +47,7 @@ def from_below(catalog: Catalog) -> list[Layer]:
     """
 
     def rank(layer: Layer) -> tuple[float, ...]:
-        chosen = layer.style is not None and not layer.style.shown
-        return _FROM_BELOW.index(shape(layer)), -opacity(layer), chosen, zooms(layer).min_zoom
+        return _FROM_BELOW.index(shape(layer)), -opacity(layer), not layer.shown_at_first, zooms(layer).min_zoom
 
     return sorted((layer for layer in catalog if is_drawn(layer)), key=rank)
 

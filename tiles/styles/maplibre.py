@@ -42,10 +42,10 @@ def _style(catalog: Catalog, layers: Sequence[Layer], name: str, title: Text, ur
     drawn = [part for layer in layers for part in _layers(catalog, layer)]
     if len(layers) > 1:  # a label is not to be hidden by the layer above it
         drawn.sort(key=lambda part: part["type"] == "symbol")
-        hidden = {layer.id for layer in layers if layer.style and not layer.style.shown}
+        hidden = {layer.id for layer in layers if not layer.shown_at_first}
         for part in drawn:
             if part["source"] in hidden:
-                part["layout"]["visibility"] = "none"
+                part.setdefault("layout", {})["visibility"] = "none"
     return {
         "version": 8,
         "name": f"{title.zh} / {title.en}",

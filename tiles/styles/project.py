@@ -48,7 +48,7 @@ class _Entry:
 
     @property
     def shown(self) -> bool:
-        return self.way != "features" and (self.layer.style is None or self.layer.style.shown)
+        return self.way != "features" and self.layer.shown_at_first
 
     @property
     def source(self) -> str:
