@@ -13,7 +13,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from psycopg_pool import AsyncConnectionPool
+from rio_tiler.colormap import cmap
+from rio_tiler.io import Reader
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -35,6 +38,8 @@ _ITEMS = f"""
 #: The conditions of the measure `filter`, as SQL.
 _FILTERED = _ITEMS.replace("LIMIT", "AND tbmj > %s AND dlbm = ANY(%s) LIMIT")
 _ORDERED = _ITEMS.replace("LIMIT", "ORDER BY _row LIMIT")
+
+_COLOURS = cmap.get("terrain")
 
 # Extent and margin as the service has them, so that both cut the same tile.
 _TILE = f"""
@@ -80,4 +85,18 @@ def create_app() -> Starlette:
         assert row is not None
         return Response(bytes(row[0]), media_type="application/vnd.mapbox-vector-tile")
 
-    return Starlette(routes=[Route("/items", items), Route("/tiles/{z:int}/{x:int}/{y:int}", tile)], lifespan=lifespan)
+    async def picture(request: Request) -> Response:
+        found = await run_in_threadpool(_picture, **request.path_params)
+        return Response(found, media_type="image/png")
+
+    place = "{z:int}/{x:int}/{y:int}"
+    routes = [Route("/items", items), Route(f"/tiles/{place}", tile), Route(f"/pictures/{place}", picture)]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _picture(z: int, x: int, y: int) -> bytes:
+    """A tile of the COG that BENCH_COG names, in colours between its lowest and its highest ground."""
+    with Reader(os.environ["BENCH_COG"]) as source:
+        found = source.tile(x, y, z, resampling_method="bilinear")
+    found.rescale(in_range=((20, 60),))
+    return bytes(found.render(img_format="PNG", colormap=_COLOURS))

@@ -124,8 +124,7 @@ def _shikong(dsn: str, folder: Path, keeping: bool) -> Iterator[Server]:
     }  # fmt: skip
     if not keeping:
         environment |= {"SHIKONG_TILE_CACHE": str(nowhere), "SHIKONG_TILE_MEMORY_MB": "0"}
-    app = ("shikong.server.app:create_app", "--factory")
-    with _server("shikong", *app, folder=folder, say_hello="/conformance", environment=environment) as (port, process):
+    with _server("shikong", "", folder=folder, say_hello="/conformance", environment=environment) as (port, process):
         yield Server(
             "shikong", port, process, _collection_items, _collection_filtered, _collection_tile, _collection_page
         )
@@ -134,7 +133,13 @@ def _shikong(dsn: str, folder: Path, keeping: bool) -> Iterator[Server]:
 @contextmanager
 def _minimal(dsn: str, folder: Path) -> Iterator[Server]:
     app, hello = ("minimal:create_app", "--factory"), "/items?bbox=0,0,1,1&limit=1"
-    with _server("minimal", *app, folder=folder, say_hello=hello, environment={"BENCH_DSN": dsn}) as (port, process):
+    with _server(
+        "minimal",
+        *app,
+        folder=folder,
+        say_hello=hello,
+        environment={"BENCH_DSN": dsn, "BENCH_COG": str(folder / "elevation.tif")},
+    ) as (port, process):
         yield Server(
             "minimal",
             port,
@@ -169,19 +174,19 @@ def _server(
     name: str, app: str, *options: str, folder: Path, say_hello: str, environment: dict[str, str],
     python: str = sys.executable,
 ) -> Iterator[tuple[int, int]]:  # fmt: skip
-    """One server process; yields its port and its number."""
+    """One server process; yields its port and its number. app: for uvicorn; the service itself has none and is started
+    by its own command."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("SHIKONG_", "PYGEOAPI_", "PG"))}
     environment = {key: value.replace("{url}", url) for key, value in environment.items()}
     log = folder / f"{name}.log"
+    uvicorn = ["uvicorn", app, *options, "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+               "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]  # fmt: skip
+    environment |= {"SHIKONG_PORT": str(port)}
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [
-                python, "-m", "uvicorn", app, *options, "--host", "127.0.0.1", "--port", str(port),
-                "--workers", "1", "--loop", "uvloop", "--http", "httptools", "--no-access-log",
-                "--log-level", "warning",
-            ],
+            [python, "-m", *(uvicorn if app else ["shikong.cli.main", "serve"])],
             env=clean | {"SHIKONG_URL": url} | environment, stdout=file, stderr=file, cwd=Path(__file__).parent,
         )  # fmt: skip
     try:

@@ -27,6 +27,10 @@ from client import Question, Timing, run_round
 from rich.console import Console
 from rich.table import Table
 
+from shikong.ingest.features import Options
+from shikong.ingest.job import ingest
+from shikong.layers import catalog
+from shikong.store import places
 from shikong.store.database import Database
 from shikong.store.settings import StoreSettings
 from shikong.tiles import matrix, overview_work
@@ -34,8 +38,8 @@ from shikong.tiles import matrix, overview_work
 ROUNDS = 3
 ERR = Console(stderr=True)
 #: What is asked for of the service: the least share of nginx's rate; how much longer than one of zoom 14 a tile of the
-#: whole city may take, and its bytes.
-NGINX, WHOLE, BYTES = 0.5, 3.0, 500_000
+#: whole city may take, and its bytes; how much longer than rio-tiler's a picture may take.
+NGINX, WHOLE, BYTES, PICTURE = 0.5, 3.0, 500_000, 1.2
 
 _NGINX = """
 worker_processes 1;
@@ -102,7 +106,29 @@ def _run(dsn: str, folder: Path, seconds: float) -> None:
         ratio = mine.rate / theirs.rate
         _row(table, "z14, kept", "shikong", mine, f"{ratio:.2f} x nginx", _mark(ratio >= NGINX, NGINX))
         _row(table, "", "nginx", theirs)
+    _pictures(dsn, folder, table, seconds)
     Console(width=120).print(table)
+
+
+def _pictures(dsn: str, folder: Path, table: Table, seconds: float) -> None:
+    """Pictures of elevation, made anew, beside those that rio-tiler makes of the same file."""
+    data = folder / "shikong-data"
+    store = Database(StoreSettings(data=data, database_url=dsn, statement_timeout=600, pool_size=4))
+    source = servers.ROOT / "var/bench/city-city/elevation.tif"
+    ingest(store, catalog.default(), source, "elevation", Options(origin="generated"), lambda *_: None)
+    store.close_threads()
+    (folder / "elevation.tif").symlink_to(places.current(data, catalog.default().layer("elevation")))
+    asked = [(zoom, *tile) for zoom in (10, 11, 12) for tile in _city_tiles(zoom)][::7]
+    mine, theirs = Timing(), Timing()
+    with servers.running(dsn, folder, ["shikong", "minimal"], "") as (ours, bare):
+        base = "/collections/elevation/map/tiles/WebMercatorQuad"
+        for _ in range(ROUNDS):
+            paths = [f"{base}/{zoom}/{row}/{column}?f=png&style=elevation" for zoom, column, row in asked]
+            mine.add(_ask(ours.port, paths, seconds / ROUNDS))
+            theirs.add(_ask(bare.port, [f"/pictures/{z}/{x}/{y}" for z, x, y in asked], seconds / ROUNDS))
+    cost = theirs.rate / mine.rate
+    _row(table, "elevation, made anew", "shikong", mine, f"{cost:.2f} x its time", _mark(cost <= PICTURE, PICTURE))
+    _row(table, "", "rio-tiler", theirs)
 
 
 def _merge(dsn: str, folder: Path) -> None:

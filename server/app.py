@@ -30,7 +30,7 @@ from shikong.server.compression import Compression
 from shikong.server.context import Context
 from shikong.server.exports import Exports
 from shikong.server.formats.table import collection_links
-from shikong.server.kept_answers import KeptAnswers
+from shikong.server.kept_answers import KeepAnswers, KeptAnswers
 from shikong.server.logs import AccessLog, configure
 from shikong.server.metadata import Metadata
 from shikong.server.middleware import PrincipalOfRequest, StopWhenClientLeaves, WhenAsked
@@ -89,16 +89,17 @@ def create_app(*, alone: bool = False) -> Starlette:
     )
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         await store.open()
         await context.metadata.refresh()
         listening = asyncio.create_task(context.metadata.listen())
-        yield
+        yield {"kept_answers": kept}
         listening.cancel()
         context.overviews.close()
         await store.close()
 
-    before = [Middleware(KeptAnswers, settings.tile_memory, lambda: metadata.listening), Middleware(AccessLog)]
+    kept = KeptAnswers(settings.tile_memory, lambda: metadata.listening)
+    before = [Middleware(KeepAnswers, kept), Middleware(AccessLog)]
     static = Mount("/static", StaticFiles(directory=config["server"]["templates"]["static"]), name="static")
     app = Starlette(
         routes=[static, *routes(context)],

@@ -20,6 +20,7 @@ from shikong.server.logs import write_line
 from shikong.tiles.revisions import LayerRevisions
 
 Headers = list[tuple[bytes, bytes]]
+Key = tuple[bytes, ...]
 
 #: Headers of requests of which an answer may depend; a request with one of them in another value is another one.
 _TOLD = (b"accept-encoding", b"origin")
@@ -46,41 +47,83 @@ class Basis:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _Kept:
     basis: Basis
-    start: Message
-    body: bytes
+    answer: Answer
     tag: str | None
 
     @property
     def size(self) -> int:
-        return len(self.body) + 1000  # its headers and its place in the books
+        return len(self.answer.body) + 1000  # its headers and its place in the books
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, ready to be sent."""
+
+    status: int
+    headers: Headers
+    body: bytes
 
 
 class KeptAnswers:
-    """Middleware that keeps answers in memory, the ones asked for lately, up to so many megabytes.
+    """The answers that a process keeps in memory, the ones asked for lately, up to so many megabytes.
 
     trusted: whether releases are heard of; while they are not, nothing is answered from here.
     """
 
-    def __init__(self, app: ASGIApp, megabytes: int, trusted: Callable[[], bool]) -> None:
-        self._app, self._limit, self._trusted = app, megabytes * 1_000_000, trusted
-        self._answers: OrderedDict[tuple[bytes, ...], _Answer] = OrderedDict()
+    def __init__(self, megabytes: int, trusted: Callable[[], bool]) -> None:
+        self._limit, self._trusted = megabytes * 1_000_000, trusted
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._size = 0
+
+    def find(self, key: Key, headers: Headers) -> Answer | None:
+        """The answer to a GET, or that the client has it, where nothing has changed since it was given."""
+        kept = self._kept.get(key)
+        if kept is None or not kept.basis.holds() or not self._trusted():
+            return None
+        self._kept.move_to_end(key)
+        known = next((value for name, value in headers if name == b"if-none-match"), None)
+        if known is not None and kept.tag is not None and is_among(kept.tag, known.decode("latin-1")):
+            of_body = (b"content-length", b"content-type")
+            return Answer(304, [header for header in kept.answer.headers if header[0] not in of_body], b"")
+        return kept.answer
+
+    def keep(self, key: Key, basis: Basis, answer: Answer) -> None:
+        """Keep an answer, in the place of those that were not asked for for longest."""
+        before = self._kept.pop(key, None)
+        tag = next((value.decode() for name, value in answer.headers if name == b"etag"), None)
+        self._kept[key] = fresh = _Kept(basis, answer, tag)
+        self._size += fresh.size - (before.size if before is not None else 0)
+        while self._size > self._limit:
+            _, oldest = self._kept.popitem(last=False)
+            self._size -= oldest.size
+
+
+class KeepAnswers:
+    """Middleware that gives kept answers again, and keeps those that endpoints allow to be kept."""
+
+    def __init__(self, app: ASGIApp, kept: KeptAnswers) -> None:
+        self._app, self._kept = app, kept
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
-        key = _key(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
-        if key is None:
+        if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
-        answer = self._answers.get(key)
-        if answer is not None and answer.basis.holds() and self._trusted():
+        key = key_of(scope["raw_path"], scope["query_string"], scope["headers"])
+        found = None if key is None else self._kept.find(key, scope["headers"])
+        if found is not None:
             started, request_id = time.perf_counter(), os.urandom(6).hex()
-            self._answers.move_to_end(key)
-            status = await _give(answer, scope, send, request_id)
-            write_line(scope, status, started, request_id)
+            headers = [*found.headers, (b"x-request-id", request_id.encode())]
+            await send({"type": "http.response.start", "status": found.status, "headers": headers})
+            await send({"type": "http.response.body", "body": found.body})
+            write_line(scope, found.status, started, request_id)
             return
+        await self._app(scope, receive, send if key is None else self._noting(key, scope, send))
+
+    def _noting(self, key: Key, scope: Scope, send: Send) -> Send:
+        """A way out that keeps what goes by, if its endpoint allows it and it comes in one piece."""
         scope["kept_answer"] = basis = Basis()
         begun: Message | None = None
 
@@ -89,49 +132,34 @@ class KeptAnswers:
             if message["type"] == "http.response.start":
                 begun = message if message["status"] in (200, 204) else None
             elif begun is not None and basis.layers and not message.get("more_body", False):
-                headers = [header for header in begun["headers"] if header[0] != b"x-request-id"]
-                self._keep(key, basis, {**begun, "headers": headers}, message.get("body", b""))
+                body = message.get("body", b"")
+                self._kept.keep(key, basis, Answer(begun["status"], _headers(begun, body), body))
             else:
                 begun = None
             await send(message)
 
-        await self._app(scope, receive, send_noting)
-
-    def _keep(self, key: tuple[bytes, ...], basis: Basis, start: Message, body: bytes) -> None:
-        tag = next((value.decode() for name, value in start["headers"] if name == b"etag"), None)
-        before = self._answers.pop(key, None)
-        if before is not None:
-            self._size -= before.size
-        answer = _Answer(basis, start, body, tag)
-        self._answers[key] = answer
-        self._size += answer.size
-        while self._size > self._limit:
-            _, oldest = self._answers.popitem(last=False)
-            self._size -= oldest.size
+        return send_noting
 
 
-def _key(scope: Scope) -> tuple[bytes, ...] | None:
-    """What tells a request from others that may be answered otherwise; None for one that is not to be answered here."""
-    found = [scope["raw_path"], scope["query_string"], b"", b""]
-    for name, value in scope["headers"]:
+def _headers(start: Message, body: bytes) -> Headers:
+    """The headers of an answer without what is of one request, and with its length, which is known now."""
+    own = (b"x-request-id", b"content-length", b"transfer-encoding")
+    length = [] if start["status"] == 204 else [(b"content-length", str(len(body)).encode())]
+    return [header for header in start["headers"] if header[0] not in own] + length
+
+
+def key_of(path: bytes, query: bytes, headers: Headers) -> Key | None:
+    """What tells a GET from others that may be answered otherwise; None for one that is not to be answered from memory.
+
+    path, query: as they came.
+    """
+    found = [path, query, b"", b""]
+    for name, value in headers:
         if name in _UNUSUAL:
             return None
         if name in _TOLD:
             # All origins are told the same; whether there is one makes the difference.
             found[2 + _TOLD.index(name)] = value if name == b"accept-encoding" else b"any"
-        elif name == b"accept" and b"&f=" not in b"&" + scope["query_string"]:  # else the format is said
+        elif name == b"accept" and b"&f=" not in b"&" + query:  # else the format is said
             found.append(value)
     return tuple(found)
-
-
-async def _give(answer: _Answer, scope: Scope, send: Send, request_id: str) -> int:
-    """Give an answer again, or say that the client has it; returns the status."""
-    status, headers, body = answer.start["status"], answer.start["headers"], answer.body
-    known = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
-    if known is not None and answer.tag is not None and is_among(answer.tag, known.decode("latin-1")):
-        status, body = 304, b""
-        headers = [header for header in headers if header[0] not in (b"content-length", b"content-type")]
-    headers = [*headers, (b"x-request-id", request_id.encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-    return int(status)
