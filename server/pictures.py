@@ -87,29 +87,12 @@ def require_form(drawn: Styled, form: Format) -> None:
         raise BadParameter("f", f"{drawn.style} is not given as {form.title}", formats(drawn))
 
 
-def address(layer: Layer, matrix_set: str, zoom: int, row: int, column: int) -> TileAddress:
-    """A tile that a layer has. Raises NotFound with the levels, rows and columns that there are."""
-    if matrix_set not in matrix.SERVED:
-        raise NotFound(f"there is no tile matrix set {matrix_set!r}; there are: {', '.join(matrix.SERVED)}")
-    if layer.tiles is None:
-        raise NotFound(f"{layer.id} has no tiles")
-    levels = matrix.levels(matrix_set, layer.tiles.min_zoom, layer.tiles.max_zoom)
-    if zoom not in levels:
-        raise NotFound(f"{layer.id} has tiles in {matrix_set} from zoom {levels[0]} to {levels[-1]}")
-    found = TileAddress(matrix_set, zoom, row, column)
-    try:
-        matrix.box(found)
-    except IndexError as error:
-        raise NotFound(str(error)) from error
-    return found
-
-
 async def get_tile(context: Context, request: Request, layer: Layer) -> Response:
     """One tile of a layer as a picture. Raises BadParameter, NotFound."""
     given, path = request.query_params, request.path_params
     (STYLED_MAP_TILE if "styleId" in path else MAP_TILE).check(given)
-    numbers = [parameters.whole_number(name, path[name], 0, 0, 2**31) for name in ("tileMatrix", "tileRow", "tileCol")]
-    tile = address(layer, path["tileMatrixSetId"], *numbers)
+    tile = tile_block.address(request)
+    tile_block.require_level(layer, tile)
     if "styleId" in path and path["styleId"] not in (DEFAULT, *styles(layer)):
         raise NotFound(f"{layer.id} has no style {path['styleId']!r}; it has {', '.join(styles(layer))}")
     drawn = styled(layer, path.get("styleId", given.get("style")))

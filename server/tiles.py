@@ -152,11 +152,16 @@ def require_matrix_set(identifier: str) -> None:
 def address(request: Request) -> TileAddress:
     """The tile that the path names. Raises NotFound where the matrix has none, BadParameter for what is no number."""
     path = request.path_params
-    require_matrix_set(path["tileMatrixSetId"])
     zoom, row, column = (
         parameters.whole_number(name, path[name], 0, 0, 2**31) for name in ("tileMatrix", "tileRow", "tileCol")
     )
-    found = TileAddress(path["tileMatrixSetId"], zoom, row, column)
+    return tile_of(path["tileMatrixSetId"], zoom, row, column)
+
+
+def tile_of(matrix_set: str, zoom: int, row: int, column: int) -> TileAddress:
+    """A tile of a matrix set. Raises NotFound with the sets, levels, rows or columns that there are."""
+    require_matrix_set(matrix_set)
+    found = TileAddress(matrix_set, zoom, row, column)
     try:
         matrix.box(found)
     except IndexError as error:
