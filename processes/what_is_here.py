@@ -14,8 +14,9 @@ from psycopg import Connection, sql
 from pydantic import Field
 
 from shikong.layers import catalog
+from shikong.layers.catalog import Catalog
 from shikong.layers.declared import Text
-from shikong.layers.model import Layer
+from shikong.layers.model import Layer, ParameterDecl
 from shikong.processes.base import Process, titled
 from shikong.processes.moments import Then
 from shikong.store import moments, places, rasters, tables
@@ -95,17 +96,23 @@ def _features(conn: Connection[Any], layer: Layer, place: Place) -> list[dict[st
 def _row(layer: Layer, feature: dict[str, Any]) -> dict[str, Any]:
     properties = feature["properties"]
     known = catalog.default().codes
-    words = []
+    words: list[tuple[str, str]] = []
     for name, field in layer.fields.items():
         value = properties.get(name)
         if value is None or field.key or field.derived or field.type in ("integer", "number", "boolean"):
             continue
         code = known[field.codes].codes.get(value) if field.codes else None
-        words.append(f"{code.title.zh} ({value})" if code else str(value))
+        titles = (code.title.zh, code.title.en) if code else None
+        words.append((f"{titles[0]} ({value})", f"{titles[1]} ({value})") if titles else (str(value), str(value)))
+    return _told(layer, feature["id"].partition("/")[2], words[:4], properties["distance_m"], properties["origin"])
+
+
+def _told(layer: Layer, name: str, words: list[tuple[str, str]], distance: float, origin: str | None) -> dict[str, Any]:
+    """A row of the answer. words: in Chinese and in English."""
     return {
-        "theme": layer.theme, "layer": layer.title.zh, "layer_en": layer.title.en,
-        "id": feature["id"].partition("/")[2], "what": " · ".join(words[:4]), "distance_m": properties["distance_m"],
-        "origin": properties["origin"],
+        "theme": layer.theme, "collection": layer.id, "layer": layer.title.zh, "layer_en": layer.title.en, "id": name,
+        "what": " · ".join(zh for zh, _ in words), "what_en": " · ".join(en for _, en in words),
+        "distance_m": distance, "origin": origin,
     }  # fmt: skip
 
 
@@ -121,14 +128,18 @@ def _grid_rows(conn: Connection[Any], layer: Layer, data: Path, place: Place) ->
         values, when = rasters.value_at(files, layer, place.lon, place.lat), None
     else:
         when, values = rasters.last_step_at(files, layer, place.lon, place.lat, place.held_at) or (None, None)
-    texts = [
-        f"{declared.title.zh} {value} {declared.unit}" if value is not None else f"{declared.title.zh} 无值"
-        for (name, declared) in layer.parameters.items()
-        for value in [(values or {}).get(name)]
-    ]
     if values is None:
         return []
-    return [{
-        "theme": layer.theme, "layer": layer.title.zh, "layer_en": layer.title.en, "id": when or "",
-        "what": " · ".join(texts), "distance_m": 0.0, "origin": None,
-    }]  # fmt: skip
+    words = [_measured(catalog.default(), declared, values.get(name)) for name, declared in layer.parameters.items()]
+    return [_told(layer, when or "", words, 0.0, None)]
+
+
+def _measured(known: Catalog, parameter: ParameterDecl, value: float | None) -> tuple[str, str]:
+    """A value of a raster in Chinese and in English; a code as what it means."""
+    title = parameter.title
+    if value is None:
+        return f"{title.zh} 无值", f"{title.en}: no value"
+    if parameter.codes and (code := known.codes[parameter.codes].codes.get(f"{value:g}")):
+        return f"{title.zh} {code.title.zh}", f"{title.en}: {code.title.en}"
+    unit = "" if parameter.unit == "1" else f" {parameter.unit}"
+    return f"{title.zh} {value}{unit}", f"{title.en} {value}{unit}"

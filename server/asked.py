@@ -55,6 +55,7 @@ _LINKED = ("json", "html", "jsonld")
 #: Resources that know nothing but `f` and `lang`: as JSON alone, as a page too, as linked data too.
 ONLY_JSON, PAGE, LINKED = Asked(), Asked(formats=_PAGE), Asked(formats=_LINKED)
 
+MAP_PAGE = Asked(formats=("html",))
 OPENAPI = Asked(frozenset({"ui"}), ("json", "html", "oas30"))
 ITEMS = Asked(parameters.ITEMS, tuple(FORMATS))
 ITEM = Asked(parameters.ITEM, tuple(PAGES))
@@ -66,7 +67,7 @@ MAP_TILE = Asked(parameters.MAP_TILE, tuple(PICTURES))
 MAP = Asked(parameters.MAP, tuple(PICTURES))
 #: The same below the address of a style.
 STYLED_MAP_TILE, STYLED_MAP = (Asked(each.names - {"style"}, each.formats) for each in (MAP_TILE, MAP))
-MAP_OF_LAYERS = Asked(STYLED_MAP.names | {"collections"}, STYLED_MAP.formats)
+MAP_OF_LAYERS = Asked(STYLED_MAP.names | {"collections"}, (*STYLED_MAP.formats, "html"))
 COVERAGE = Asked(parameters.COVERAGE, ("json", "GeoTIFF", "NetCDF"))
 POSITION = Asked(parameters.EDR | {"coords"}, _PAGE)
 LOCATIONS = Asked(parameters.EDR, _PAGE)

@@ -18,7 +18,7 @@ from shikong.layers.model import City, Layer
 from shikong.providers import crs as crs_rules
 from shikong.providers.crs import ServedCrs
 from shikong.providers.errors import BadParameter, CollectionNotFound, NotFound
-from shikong.server import asked, parameters, pictures
+from shikong.server import asked, map_page, parameters, pictures
 from shikong.server.context import Context
 from shikong.server.formats.table import PICTURES, wanted
 from shikong.server.pictures import Styled
@@ -44,7 +44,9 @@ async def get_map(context: Context, request: Request, layer: Layer) -> Response:
 
 
 async def get_map_of_layers(context: Context, request: Request) -> Response:
-    """A picture of several layers, the first below. Raises BadParameter, CollectionNotFound."""
+    """A picture of several layers, the first below, or the map page. Raises BadParameter, CollectionNotFound."""
+    if map_page.is_wanted(request):
+        return await map_page.get_map_page(context, request)
     given, known = request.query_params, context.catalog.layers
     asked.MAP_OF_LAYERS.check(given)
     drawable = [layer.id for layer in context.catalog if layer.tiles is not None]

@@ -108,13 +108,16 @@ def _resource(catalog: Catalog, layer: Layer) -> dict[str, Any]:
 
 
 def _style(catalog: Catalog, layer: Layer) -> dict[str, Any]:
-    """The declared style, for the maps on the pages."""
-    if layer.style is None:
-        return {}
+    return {"style": declared_style(catalog, layer)} if layer.style else {}
+
+
+def declared_style(catalog: Catalog, layer: Layer) -> dict[str, Any]:
+    """The declared style of a layer that has one, with the colours of its codes, for the maps on the pages."""
+    assert layer.style is not None
     style = layer.style.model_dump(exclude_none=True, exclude={"shown"})
     if layer.style.by:
         style["colors"] = {symbol.value: symbol.color for symbol in symbols(catalog, layer) if symbol.value is not None}
-    return {"style": style}
+    return style
 
 
 def _providers(catalog: Catalog, layer: Layer) -> list[dict[str, Any]]:

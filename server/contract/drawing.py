@@ -40,7 +40,8 @@ _KEYED = [
 
 def paths() -> dict[str, Part]:
     """All paths of pictures."""
-    several = _drawn("a picture of several layers", "getMapOfLayers")
+    several = _drawn("a picture of several layers; without `collections`, for browsers, the map page", "getMapOfLayers")
+    several["responses"]["200"]["content"] |= {"text/html": {"schema": {"type": "string"}}}
     found = {"/map": read(asked.MAP_OF_LAYERS, several)}
     for base, ends, tile, whole, style in (
         ("/collections/{collectionId}/map", "", asked.MAP_TILE, asked.MAP, ()),

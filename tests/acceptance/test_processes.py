@@ -37,6 +37,10 @@ def test_what_is_here_agrees_with_the_files(client: Any, sample_city: Any) -> No
     assert {f"districts/{code}" for code in districts[districts.intersects(point)]["xzqdm"]} <= found
     layers = {row["layer"] for row in answer["answers"]}
     assert {"行政区", "地类图斑", "数字高程模型", "降水格网"} <= layers
+    told = {row["collection"]: (row["what"], row["what_en"]) for row in answer["answers"]}
+    height = told["elevation"][0].removeprefix("高程 ")
+    assert told["elevation"] == (f"高程 {height}", f"Elevation {height}")
+    assert "Township (township)" in " ".join(row["what_en"] for row in answer["answers"])
 
 
 @pytest.mark.parametrize(

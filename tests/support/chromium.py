@@ -27,6 +27,13 @@ _FLAGS = (
 )  # fmt: skip
 
 
+#: Keys by name: their number on Windows, and the letter that they write.
+_KEYS = {
+    "Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " "), "Escape": (27, ""), "Backspace": (8, ""), "Home": (36, ""),
+    "ArrowLeft": (37, ""), "ArrowUp": (38, ""), "ArrowRight": (39, ""), "ArrowDown": (40, ""),
+}  # fmt: skip
+
+
 class Page:
     """One tab. It notes every failed request and every error on the console."""
 
@@ -73,6 +80,23 @@ class Page:
         """Save what the window shows."""
         data = self.call("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(data))
+
+    def click(self, x: float, y: float) -> None:
+        """Press and release the left button of the mouse."""
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def press(self, key: str, times: int = 1) -> None:
+        """Press and release a key, as often as wanted."""
+        code, text = _KEYS[key]
+        names = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": code}
+        for _ in range(times):
+            self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **names)
+            self.call("Input.dispatchKeyEvent", type="keyUp", **names)
+
+    def write(self, text: str) -> None:
+        """Write into what has the focus."""
+        self.call("Input.insertText", text=text)
 
     def _note(self, message: dict[str, Any]) -> None:
         params = message.get("params", {})

@@ -69,7 +69,7 @@ const inOne = (line, fill, point, width) =>
 const plain = () => inOne(colors.line, colors.fill, colors.point, 1.2);
 
 /** As the layer declares it: in one colour or in those of the codes in a field, with labels from a zoom on. */
-function declared({ color, by, colors: ofCodes = {}, opacity, outline, width, radius, label }, projection) {
+export function declared({ color, by, colors: ofCodes = {}, opacity, outline, width, radius, label }, projection) {
   const metres = ol.proj.get(projection)?.getMetersPerUnit() ?? 1;
   const share = Math.round(opacity * 255).toString(16).padStart(2, '0');
   const made = new Map();

@@ -6,7 +6,8 @@ export function island(id, otherwise = null) {
   return element ? JSON.parse(element.textContent) : otherwise;
 }
 
-const words = island('words', {});
+// The map page has many words that no other page needs.
+const words = { ...island('words', {}), ...island('map-words', {}) };
 
 export function say(key, values = {}) {
   const text = words[key] ?? key;
