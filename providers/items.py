@@ -342,7 +342,10 @@ def _says(layer: Layer, number: int, word: Word) -> sql.Composable:
     return sql.SQL("({})").format(sql.SQL(" OR ").join(ways)) if ways else sql.SQL("false")
 
 
-_BOX = sql.SQL("st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s, {})").format(sql.Literal(tables.SRID))
+# The envelope of a box without width or height is a line or a point, which meets what the flat area would miss.
+_BOX = sql.SQL("st_envelope(st_makeenvelope(%(west)s, %(south)s, %(east)s, %(north)s, {}))").format(
+    sql.Literal(tables.SRID)
+)
 #: What a box over the antimeridian has west and east of it.
 _BOTH_SIDES = [
     sql.SQL(f"st_makeenvelope({west}, %(south)s, {east}, %(north)s, {tables.SRID})")

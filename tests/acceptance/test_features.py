@@ -75,6 +75,20 @@ def test_box_gives_what_a_plain_scan_gives(client: Any, sample_city: Any) -> Non
         assert {feature["id"] for feature in answer.json["features"]} == expected
 
 
+@pytest.mark.parametrize("far", [(0.0, 0.0), (0.05, 0.0), (0.0, 0.05)])
+def test_a_box_without_width_or_height_finds_what_it_touches(
+    client: Any, sample_city: Any, far: tuple[float, float]
+) -> None:
+    x, y = 116.03532, 36.42324
+    districts = gpd.read_file(sample_city.files / "districts.gpkg").to_crs(4490)
+    shape = shapely.LineString([(x, y), (x + far[0], y + far[1])]) if any(far) else shapely.Point(x, y)
+    expected = set(districts[districts.intersects(shape)]["xzqdm"])
+    assert len(expected) >= 3
+    box = f"{x},{y},{x + far[0]},{y + far[1]}"
+    answer = client.get(ITEMS.format("districts"), f="json", bbox=box, limit=1000).json
+    assert {feature["id"] for feature in answer["features"]} == expected
+
+
 @pytest.mark.parametrize("code", catalog.default().city.crs)
 def test_coordinates_agree_with_pyproj_in_the_authoritys_order(client: Any, code: int) -> None:
     stations = client.get(ITEMS.format("hydro_stations"), f="json", limit=50).json["features"]

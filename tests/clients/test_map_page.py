@@ -24,6 +24,7 @@ from support.map_page import (
     COLORS,
     PHONE,
     PLACE,
+    READY,
     WIDE,
     addresses,
     choose,
@@ -136,6 +137,7 @@ def test_playing_goes_through_the_years_and_stops(service: Any, page: Any) -> No
     page.wait("location.hash.includes('moment=2022-12-31')")
     page.value("document.getElementById('map-play').click()")
     assert page.value("document.getElementById('map-play').getAttribute('aria-label')") == "播放"
+    page.wait(READY)
     asked = " ".join(addresses(page))
     assert all(f"datetime={year}-12-31" in asked for year in (2020, 2021, 2022))
 

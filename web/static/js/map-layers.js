@@ -122,14 +122,15 @@ export class LayerStack {
 }
 
 function pictures(url, zoom, grid) {
-  const tileGrid = grid.tileGrid ?? ol.tilegrid.createXYZ({ maxZoom: 22 });
+  const whole = grid.tileGrid ?? ol.tilegrid.createXYZ({ maxZoom: 22 });
+  const resolutions = whole.getResolutions().slice(0, zoom.max + 1);
   return new ol.layer.Tile({
     minZoom: zoom.min ? zoom.min - 0.5 : undefined,
     source: new ol.source.TileImage({
       projection: grid.projection,
       tileGrid: new ol.tilegrid.TileGrid({
-        origins: tileGrid.getResolutions().map((_, z) => tileGrid.getOrigin(z)),
-        resolutions: tileGrid.getResolutions().slice(0, zoom.max + 1),
+        origins: resolutions.map((_, z) => whole.getOrigin(z)),
+        resolutions,
         tileSize: 256,
         minZoom: zoom.min,
       }),

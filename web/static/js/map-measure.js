@@ -78,10 +78,12 @@ export class MeasureTool {
     const next = pointer && this.points.length ? [ol.proj.toLonLat(pointer, projection)] : [];
     const points = [...this.points, ...next];
     const drawn = points.map((point) => ol.proj.fromLonLat(point, projection));
-    const shape = this.kind === 'area' && drawn.length > 2 ? new ol.geom.Polygon([[...drawn, drawn[0]]]) : new ol.geom.LineString(drawn);
+    const closed = this.kind === 'area' && drawn.length > 2;
+    const shape = closed ? new ol.geom.Polygon([[...drawn, drawn[0]]]) : new ol.geom.LineString(drawn);
     this.source.clear();
     if (drawn.length > 1) this.source.addFeature(new ol.Feature(shape));
-    this.source.addFeatures(drawn.slice(0, this.points.length).map((point) => new ol.Feature(new ol.geom.Point(point))));
+    const corners = drawn.slice(0, this.points.length);
+    this.source.addFeatures(corners.map((point) => new ol.Feature(new ol.geom.Point(point))));
     this.press();
     this.told.dataset.points = String(this.points.length);
     if (this.kind === 'length') {

@@ -98,7 +98,8 @@ class MapPage {
   async takeGrid() {
     const { grid } = this.state;
     try {
-      const taken = grid === 'WebMercatorQuad' ? MERCATOR : gridFrom(await fetchJson(`${base}/tileMatrixSets/${grid}?f=json`));
+      const other = grid !== 'WebMercatorQuad';
+      const taken = other ? gridFrom(await fetchJson(`${base}/tileMatrixSets/${grid}?f=json`)) : MERCATOR;
       const view = this.map.getView();
       const center = ol.proj.toLonLat(view.getCenter(), view.getProjection());
       this.grid = taken;
@@ -123,7 +124,8 @@ class MapPage {
     if (lonlat) {
       this.marks.point(lonlat);
       const place = ol.proj.fromLonLat(lonlat, this.grid.projection);
-      this.map.getView().animate({ center: place, zoom: Math.max(14, this.map.getView().getZoom()), duration: still ? 0 : 300 });
+      const view = this.map.getView();
+      view.animate({ center: place, zoom: Math.max(14, view.getZoom()), duration: still ? 0 : 300 });
     } else {
       this.fit(this.marks.outline(geometries));
     }

@@ -46,6 +46,7 @@ export class PointPanel {
     if (focus) this.panel.focus({ preventScroll: true });
     try {
       this.fill(await this.fetchAnswer(lonlat, signal));
+      this.uncover();
     } catch (error) {
       if (error.name === 'AbortError') return;
       const text = error instanceof TypeError ? say('unreachable') : error.message;
@@ -90,6 +91,20 @@ export class PointPanel {
     this.body.replaceChildren(make('p', { role: 'status', class: 'muted' }, summary), ...parts);
   }
 
+  /** Moves the map where the panel hides the place that was clicked. */
+  uncover() {
+    const view = this.map.getView();
+    const [x, y] = this.map.getPixelFromCoordinate(ol.proj.fromLonLat(this.at, view.getProjection()));
+    const { left, top, right, bottom } = this.panel.getBoundingClientRect();
+    const stage = this.map.getTargetElement().getBoundingClientRect();
+    const [fromLeft, fromTop] = [left - stage.left, top - stage.top];
+    if (x < fromLeft || y < fromTop || x > right - stage.left || y > bottom - stage.top) return;
+    const beside = fromLeft > 80;
+    const [dx, dy] = beside ? [x - fromLeft + 40, 0] : [0, y - fromTop / 2];
+    const [cx, cy] = view.getCenter();
+    view.setCenter([cx + dx * view.getResolution(), cy - dy * view.getResolution()]);
+  }
+
   group(id, rows, found) {
     const layer = this.page.layers[id];
     const title = english ? rows[0].layer_en : rows[0].layer;
@@ -98,7 +113,8 @@ export class PointPanel {
       return feature ? this.feature(id, layer, row, feature) : valueOf(row);
     });
     const sample = layer?.generated ? make('span', { class: 'sample' }, say('sample')) : null;
-    return make('section', { 'data-found': id }, make('h3', {}, title, ' ', sample), make('ul', { class: 'plain' }, entries));
+    const list = make('ul', { class: 'plain' }, entries);
+    return make('section', { 'data-found': id }, make('h3', {}, title, ' ', sample), list);
   }
 
   feature(id, layer, row, { properties, geometry }) {
@@ -113,7 +129,8 @@ export class PointPanel {
         make('dd', {}, this.told(layer, field, value)),
       ]);
     const versions = make('a', { href: localized(`${address}/versions`) }, say('versions'));
-    const entry = make('li', {}, make('p', { class: 'found-name' }, link, near), make('dl', { class: 'facts' }, facts.flat()), versions);
+    const list = make('dl', { class: 'facts' }, facts.flat());
+    const entry = make('li', {}, make('p', { class: 'found-name' }, link, near), list, versions);
     const point = () => this.marks.outline([geometry]);
     entry.addEventListener('pointerenter', point);
     entry.addEventListener('focusin', point);
@@ -131,6 +148,7 @@ export class PointPanel {
 }
 
 function valueOf(row) {
-  const when = row.id ? make('span', { class: 'muted' }, ` ${new Date(row.id).toLocaleString(document.documentElement.lang)}`) : null;
+  const time = row.id && new Date(row.id).toLocaleString(document.documentElement.lang);
+  const when = time ? make('span', { class: 'muted' }, ` ${time}`) : null;
   return make('li', {}, english ? row.what_en : row.what, when);
 }

@@ -223,8 +223,10 @@ function drawFoot(context, page, state, { width, height }) {
   const printed = new Intl.DateTimeFormat(lang, { dateStyle: 'long' }).format(new Date());
   const most = width - 2 * MARGIN;
   const lines = wrapped(context, say('pictureSource', { publisher: page.publisher, stewards }), most);
-  lines.forEach((line, n) => write(context, line, MARGIN, height - 34 - 17 * (lines.length - 1 - n), { size: 12, color: SOFT }));
-  write(context, say('pictureDate', { date: printed, grid }), MARGIN, height - 14, { size: 12, color: SOFT, most: most - 180 });
+  const small = { size: 12, color: SOFT };
+  lines.forEach((line, n) => write(context, line, MARGIN, height - 34 - 17 * (lines.length - 1 - n), small));
+  const made = say('pictureDate', { date: printed, grid });
+  write(context, made, MARGIN, height - 14, { ...small, most: most - 180 });
   if (!shown.some(({ generated }) => generated)) return;
   context.textAlign = 'right';
   write(context, say('sample'), width - MARGIN, height - 14, { color: GOLD, bold: true });

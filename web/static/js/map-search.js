@@ -6,12 +6,13 @@ import { timeOf } from './map-state.js';
 
 const base = document.body.dataset.base;
 const WAIT = 250;
+const DEGREES = '(-?\\d+(?:\\.\\d+)?)\\s*°?\\s*[EN东北]?\\s*';
 const PER_LAYER = 50;
 const SHOWN = 12;
 
 /** Longitude and latitude from "115.98, 36.45", in either order where only one can be meant. */
 export function coordinates(text) {
-  const found = /^\s*(-?\d+(?:\.\d+)?)\s*°?\s*[EN东北]?\s*[,，;\s]\s*(-?\d+(?:\.\d+)?)\s*°?\s*[EN东北]?\s*$/i.exec(text);
+  const found = new RegExp(`^\\s*${DEGREES}[,，;\\s]\\s*${DEGREES}$`, 'i').exec(text);
   if (!found) return null;
   const [a, b] = [Number(found[1]), Number(found[2])];
   if (Math.abs(b) <= 90 && Math.abs(a) <= 180) return [a, b];
@@ -70,9 +71,8 @@ export class SearchBox {
 
   /** The places of one layer; the parts of a street are one place. */
   async ask(id, layer, text, signal) {
-    const asked = new URLSearchParams({ f: 'json', q: text, limit: PER_LAYER, properties: layer.names, 'zoom-level': 12 });
-    const time = timeOf(layer, this.state.moment, this.state.known);
-    for (const [name, value] of Object.entries(time)) asked.set(name, value);
+    const wanted = { f: 'json', q: text, limit: PER_LAYER, properties: layer.names, 'zoom-level': 12 };
+    const asked = new URLSearchParams({ ...wanted, ...timeOf(layer, this.state.moment, this.state.known) });
     const response = await fetch(localized(`${base}/collections/${id}/items?${asked}`), { signal });
     if (!response.ok) throw new Error(say('notOk', { n: response.status }));
     const { features } = await response.json();
@@ -90,7 +90,8 @@ export class SearchBox {
     this.options = options;
     this.list.replaceChildren(
       ...options.map(({ title, group }, n) => {
-        const entry = make('li', { role: 'option', id: `found-${n}`, 'aria-selected': 'false' }, title, make('small', {}, group));
+        const role = { role: 'option', id: `found-${n}`, 'aria-selected': 'false' };
+        const entry = make('li', role, title, make('small', {}, group));
         entry.addEventListener('click', () => this.choose(n));
         return entry;
       }),

@@ -23,7 +23,7 @@ function written(map, state) {
     if (state.swipe.known) parts.rightKnown = state.swipe.known;
   }
   return Object.entries(parts)
-    .map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%40/g, '@')}`)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%(2C|3A|40)/g, decodeURIComponent)}`)
     .join('&');
 }
 

@@ -96,7 +96,7 @@ export class TimeBar {
       ...timed.map(([id, layer]) => new Option(say(`by_${layer.time.step}`, { name: layer.title }), id)),
     );
     if (timed.some(([id]) => id === before)) this.follow.value = before;
-    this.follow.disabled = !timed.length;
+    this.follow.hidden = !timed.length;
     for (const part of [this.slider, this.playButton]) part.disabled = !timed.length;
     if (!timed.length) this.pause();
     this.take();
@@ -130,7 +130,8 @@ export class TimeBar {
     this.playing = true;
     this.label();
     // From the end it begins again.
-    this.step(!this.state.moment || Number(this.slider.value) >= this.steps.count - 1 ? 0 : Number(this.slider.value) + 1);
+    const next = this.state.moment ? Number(this.slider.value) + 1 : 0;
+    this.step(next < this.steps.count ? next : 0);
   }
 
   step(n) {

@@ -54,10 +54,11 @@ function layerItem(id, layer, state, zoomTo) {
   style?.addEventListener('change', () => state.show(id, { ...how(), style: style.value }));
   zoom.addEventListener('click', () => zoomTo(layer.extent));
 
+  const called = say('moreOf', { name: layer.title });
   const more = make(
     'details',
     { class: 'layer-more' },
-    make('summary', { 'aria-label': say('moreOf', { name: layer.title }), title: say('moreOf', { name: layer.title }) }),
+    make('summary', { 'aria-label': called, title: called }),
     make(
       'div',
       {},
