@@ -175,8 +175,10 @@ def run_service() -> Callable[..., AbstractContextManager[Service]]:
     @contextmanager
     def run(dsn: str, data: Path, **settings: str) -> Iterator[Service]:
         running = start_service(dsn, data, data / "server.log", **settings)
-        yield running
-        stop_service(running)
+        try:
+            yield running
+        finally:
+            stop_service(running)
 
     return run
 
