@@ -503,7 +503,7 @@ def _of_pictures() -> Iterator[Request]:
     yield Request("map: unknown parameter", path, {"widht": "5"}, parameter="widht", words="did you mean 'width'")
     yield Request("map: of observations", "/collections/hydro_observations/map", status=404, words="is not drawn")
     yield Request("map: of records", "/collections/layers/map/tiles", status=404, words="is not drawn")
-    yield Request("maps: of nothing", "/map", parameter="collections", words="0 are named")
+    yield Request("maps: of nothing", "/map", {"f": "png"}, parameter="collections", words="0 are named")
     yield Request(
         "maps: of what is not there", "/map", {"collections": "elevation,parcel"}, 404, words="did you mean 'parcels'"
     )
