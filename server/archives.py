@@ -61,4 +61,5 @@ def _listed(folder: Path) -> list[tuple[Path, int, datetime]]:
     if not folder.is_dir():
         return []
     files = [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES and not path.name.startswith(".")]
-    return [(path, path.stat().st_size, datetime.fromtimestamp(path.stat().st_mtime, UTC)) for path in files]
+    told = ((path, path.stat()) for path in files)
+    return [(path, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)) for path, status in told]

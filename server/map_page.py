@@ -13,8 +13,7 @@ from starlette.responses import Response
 from shikong.layers.catalog import Catalog
 from shikong.layers.declared import Text
 from shikong.layers.model import Layer
-from shikong.layers.styles import RasterStyle
-from shikong.layers.symbols import Symbol, palette, symbols
+from shikong.layers.symbols import Symbol, symbols
 from shikong.providers.labels import Language, meanings
 from shikong.server import asked, profiles
 from shikong.server.context import Context
@@ -123,16 +122,6 @@ def _styles(catalog: Catalog, layer: Layer, language: Language) -> list[Part]:
     """The ways to look at a raster; colours that stand for numbers are for programs."""
     return [
         {"id": name, "title": getattr(style.title, language),
-         "legend": _legend(_entries(catalog, layer, style), language)}
+         "legend": _legend(drawing.entries_of(catalog, layer, style), language)}
         for name, style in layer.styles.items() if style.encoding is None
     ]  # fmt: skip
-
-
-def _entries(catalog: Catalog, layer: Layer, style: RasterStyle) -> list[Symbol]:
-    if style.palette:
-        return palette(catalog, layer, style.palette)
-    unit = next(iter(layer.parameters.values())).unit
-    return [
-        Symbol(f"{value:g}", Text(zh=f"{value:g} {unit}", en=f"{value:g} {unit}"), color)
-        for value, color in style.ramp or ()
-    ]

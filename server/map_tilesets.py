@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shikong.layers.model import Layer
-from shikong.providers.errors import NotFound
+from shikong.providers.crs import CRS84
 from shikong.server import asked, pictures
 from shikong.server.context import Context
 from shikong.server.formats.table import PICTURES
+from shikong.server.tiles import levels, require_matrix_set
 from shikong.tiles import matrix
 
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
@@ -49,8 +50,7 @@ async def get_tileset(context: Context, request: Request, layer: Layer) -> Respo
     """One tileset of a layer's pictures. Raises NotFound."""
     asked.ONLY_JSON.check(request.query_params)
     name = request.path_params["tileMatrixSetId"]
-    if name not in matrix.SERVED:
-        raise NotFound(f"there is no tile matrix set {name!r}; there are: {', '.join(matrix.SERVED)}")
+    require_matrix_set(name)
     return JSONResponse(_tileset(context, layer, name, f"{context.base_url}{_place(request, layer)}"))
 
 
@@ -59,25 +59,22 @@ def _place(request: Request, layer: Layer) -> str:
     style = request.path_params.get("styleId")
     if style is None:
         return f"/collections/{layer.id}/map/tiles"
-    if style not in (pictures.DEFAULT, *pictures.styles(layer)):
-        raise NotFound(f"{layer.id} has no style {style!r}; it has {', '.join(pictures.styles(layer))}")
+    pictures.require_style(layer, style)
     return f"/collections/{layer.id}/styles/{style}/map/tiles"
 
 
 def _tileset(context: Context, layer: Layer, name: str, place: str) -> dict[str, Any]:
-    assert layer.tiles is not None
     served, base = matrix.SERVED[name], context.base_url
     release = context.metadata.releases.get(layer.id)
     west, south, east, north = (release and release.extent) or context.catalog.city.bbox
-    levels = matrix.levels(name, layer.tiles.min_zoom, layer.tiles.max_zoom)
     tile = f"{place}/{name}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"
     definition = f"{base}/tileMatrixSets/{name}?f=json"
     return {
         "title": layer.title.zh, "description": layer.description.zh, "dataType": "map", "crs": served.crs,
         **({"tileMatrixSetURI": served.uri} if served.uri else {}), "tileMatrixSetLimits":
-            matrix.limits(name, levels, (west, south, east, north)),
+            matrix.limits(name, levels(layer, name), (west, south, east, north)),
         "boundingBox": {"lowerLeft": [west, south], "upperRight": [east, north],
-                        "crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"},
+                        "crs": CRS84},
         "links": [
             *({"rel": "item", "type": form.media_type, "templated": True, "title": layer.title.zh,
                "href": f"{tile}?f={form.name}"} for form in PICTURES.values()),

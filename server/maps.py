@@ -17,7 +17,7 @@ from starlette.responses import Response
 from shikong.layers.model import City, Layer
 from shikong.providers import crs as crs_rules
 from shikong.providers.crs import ServedCrs
-from shikong.providers.errors import BadParameter, CollectionNotFound, NotFound
+from shikong.providers.errors import BadParameter, CollectionNotFound
 from shikong.server import asked, map_page, parameters, pictures
 from shikong.server.context import Context
 from shikong.server.formats.table import PICTURES, wanted
@@ -38,8 +38,7 @@ async def get_map(context: Context, request: Request, layer: Layer) -> Response:
     """A picture of a layer. Raises BadParameter, NotFound."""
     given, style = request.query_params, request.path_params.get("styleId")
     (asked.MAP if style is None else asked.STYLED_MAP).check(given)
-    if style is not None and style not in (pictures.DEFAULT, *pictures.styles(layer)):
-        raise NotFound(f"{layer.id} has no style {style!r}; it has {', '.join(pictures.styles(layer))}")
+    pictures.require_style(layer, style or pictures.DEFAULT)
     return await _picture(context, request, [pictures.styled(layer, style or given.get("style"))])
 
 

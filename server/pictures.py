@@ -76,6 +76,12 @@ def styled(layer: Layer, style: str | None) -> Styled:
     return Styled(layer, style)
 
 
+def require_style(layer: Layer, style: str) -> None:
+    """Raise NotFound, with those it has, where an address names a style that a layer has not."""
+    if style not in (DEFAULT, *styles(layer)):
+        raise NotFound(f"{layer.id} has no style {style!r}; it has {', '.join(styles(layer))}")
+
+
 def formats(drawn: Styled) -> tuple[str, ...]:
     """The formats that a style is given in. JPEG would change heights that are told as colours."""
     return tuple(name for name in PICTURES if not (drawn.coded and name == "jpeg"))
@@ -93,8 +99,7 @@ async def get_tile(context: Context, request: Request, layer: Layer) -> Response
     (STYLED_MAP_TILE if "styleId" in path else MAP_TILE).check(given)
     tile = tile_block.address(request)
     tile_block.require_level(layer, tile)
-    if "styleId" in path and path["styleId"] not in (DEFAULT, *styles(layer)):
-        raise NotFound(f"{layer.id} has no style {path['styleId']!r}; it has {', '.join(styles(layer))}")
+    require_style(layer, path.get("styleId", DEFAULT))
     drawn = styled(layer, path.get("styleId", given.get("style")))
     form = wanted(request, PICTURES)
     moment = parameters.moment(given, context.catalog.city)
@@ -176,7 +181,7 @@ async def _show_features(context: Context, layer: Layer, frame: Frame, moment: M
     x, y = frame.pixel
     whole = TileBox(box.west, box.north - side * y, box.west + side * x, box.north, box.srid)
     extent = side * drawing.UNITS
-    buffer = max(cut.BUFFER, drawing.reach(layer) * drawing.UNITS)
+    buffer = max(matrix.BUFFER, drawing.reach(layer) * drawing.UNITS)
     condition, values = tile_block.drawn_at(layer, frame.zoom)
     query, params = cut.tile(layer, whole, condition, moment, shown=box, extent=extent, buffer=buffer)
     rows = await context.database.fetch(query, params | values, binary=True)

@@ -25,6 +25,7 @@ from shikong.server import errors, parameters, pictures
 from shikong.server import wmts_capabilities as capabilities
 from shikong.server.context import Context
 from shikong.server.formats.table import PICTURES, Format
+from shikong.server.tiles import levels
 from shikong.server.wmts_capabilities import OWS, VERSION, Addresses, Offered, add
 from shikong.store import places, rasters
 from shikong.store.errors import StoreError
@@ -235,13 +236,11 @@ class _Given:
 def _address(layer: Layer, given: _Given) -> TileAddress:
     """The tile that is asked for. Raises OwsError."""
     name = given.need("TileMatrixSet")
-    assert layer.tiles is not None
     if name not in matrix.SERVED:
         raise OwsError("InvalidParameterValue", "TileMatrixSet", f"there are: {', '.join(matrix.SERVED)}")
-    levels = matrix.levels(name, layer.tiles.min_zoom, layer.tiles.max_zoom)
-    level = given.number("TileMatrix")
-    if level not in levels:
-        detail = f"{layer.id} has tiles in {name} from {levels[0]} to {levels[-1]}"
+    has, level = levels(layer, name), given.number("TileMatrix")
+    if level not in has:
+        detail = f"{layer.id} has tiles in {name} from {has[0]} to {has[-1]}"
         raise OwsError("InvalidParameterValue", "TileMatrix", detail)
     address = TileAddress(name, level, given.number("TileRow"), given.number("TileCol"))
     try:

@@ -15,6 +15,7 @@ from shikong.layers.declared import Text
 from shikong.layers.model import Layer
 from shikong.server.formats.table import PICTURES
 from shikong.server.pictures import DEFAULT, Styled, formats, styles
+from shikong.server.tiles import levels
 from shikong.tiles import matrix
 from shikong.tiles.frame import TILE_SIZE, Box
 
@@ -131,8 +132,7 @@ def _layer(contents: ET.Element, offered: Offered, sets: tuple[str, ...], addres
     if offered.times is not None:
         _dimension(told, offered.times)
     for each in sets:
-        levels = matrix.levels(each, layer.tiles.min_zoom, layer.tiles.max_zoom)
-        _limits(told, each, matrix.limits(each, levels, offered.extent))
+        _limits(told, each, matrix.limits(each, levels(layer, each), offered.extent))
     when = "/{time}" if offered.times is not None else ""
     for form in offers:
         place = f"{layer.id}/{{style}}{when}/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.{form}"

@@ -17,10 +17,7 @@ from psycopg import sql
 from shikong.layers.model import Layer
 from shikong.store import moments, tables
 from shikong.store.moments import NOW, Moment
-from shikong.tiles.matrix import TileBox
-
-EXTENT = 4096
-BUFFER = 64
+from shikong.tiles.matrix import BUFFER, EXTENT, TileBox
 
 #: The area that a tile shows, with its margin, as `area`.
 _AREA = "st_makeenvelope(%(w)s, %(s)s, %(e)s, %(n)s, {srid})"

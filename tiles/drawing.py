@@ -25,8 +25,8 @@ from shikong.layers.model import Layer
 from shikong.layers.styles import StyleDecl
 from shikong.layers.symbols import Symbol
 from shikong.tiles import paint
-from shikong.tiles.cut import EXTENT
 from shikong.tiles.frame import TILE_SIZE
+from shikong.tiles.matrix import EXTENT
 from shikong.tiles.paint import Picture
 
 #: Units of a vector tile to a pixel.

@@ -24,6 +24,11 @@ MAX_ZOOM = 22
 _SCALE_0 = 559082264.0287178
 
 
+def scale(zoom: float) -> float:
+    """The scale denominator of a zoom of WebMercatorQuad, at the equator."""
+    return _SCALE_0 / 2**zoom
+
+
 @dataclass(frozen=True)
 class MatrixSet:
     """A tile matrix set that is served.
@@ -127,8 +132,9 @@ def box(address: TileAddress) -> TileBox:
     return TileBox(bounds.left, bounds.bottom, bounds.right, bounds.top, served.srid)
 
 
-#: How far beyond its bounds a tile shows features, as a share of its side.
-MARGIN = 64 / 4096
+#: Units along the side of a vector tile, how many beyond its bounds it shows, and the latter as a share of its side.
+EXTENT, BUFFER = 4096, 64
+MARGIN = BUFFER / EXTENT
 
 _RADIUS = 6378137.0
 
@@ -172,7 +178,7 @@ def definition(identifier: str) -> dict[str, Any]:
         "crs": served.crs, "orderedAxes": axes,
         "tileMatrices": [
             {
-                "id": str(level), "scaleDenominator": _SCALE_0 / 2 ** (level + served.behind),
+                "id": str(level), "scaleDenominator": scale(level + served.behind),
                 "cellSize": registered.matrix(level + served.behind_base).cellSize,
                 "cornerOfOrigin": "topLeft", "pointOfOrigin": list(corner), "tileWidth": 256, "tileHeight": 256,
                 "matrixWidth": matrix_size(identifier, level)[0], "matrixHeight": matrix_size(identifier, level)[1],

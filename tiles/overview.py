@@ -81,12 +81,14 @@ def codes(catalog: Catalog, layer: Layer) -> tuple[str, ...]:
     return tuple(catalog.codes[layer.fields[layer.style.by or ""].codes or ""].codes)
 
 
-#: The tile as it is kept, if it was made from a state.
-KEPT = sql.SQL("""
-    SELECT tile FROM shikong.overview
+_KEPT = """
+    SELECT {} FROM shikong.overview
     WHERE layer = %(layer)s AND srid = %(srid)s AND zoom = %(zoom)s AND tile_row = %(row)s
         AND tile_column = %(column)s AND state = %(state)s
-""")
+"""
+
+#: The tile as it is kept, and its cells, if they were made from a state.
+KEPT, _KEPT_CELLS = (sql.SQL(_KEPT).format(sql.Identifier(what)) for what in ("tile", "cells"))
 
 
 def place(layer: Layer, address: TileAddress) -> dict[str, Any]:
@@ -234,12 +236,6 @@ class _Drawing:
         values = place(self._layer, address) | {"state": self._state(address), "cells": packed}
         self._conn.execute(_KEEP, values | {"tile": self._drawn(cells)})
 
-
-_KEPT_CELLS = sql.SQL("""
-    SELECT cells FROM shikong.overview
-    WHERE layer = %(layer)s AND srid = %(srid)s AND zoom = %(zoom)s AND tile_row = %(row)s
-        AND tile_column = %(column)s AND state = %(state)s
-""")
 
 _KEEP = sql.SQL("""
     INSERT INTO shikong.overview (layer, srid, zoom, tile_row, tile_column, state, cells, tile)

@@ -8,16 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, sobel
 
 from shikong.layers.styles import Shade
 from shikong.tiles.frame import Frame
+from shikong.tiles.paint import Picture
 
 #: Pixels that light and shadow need on each side of a frame.
 MARGIN = 1
-
-Picture = NDArray[np.uint8]
 
 
 def shaded(heights: np.ma.MaskedArray[Any, Any], frame: Frame, shade: Shade) -> Picture:

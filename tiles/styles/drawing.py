@@ -12,6 +12,7 @@ from shikong.layers.declared import Text
 from shikong.layers.model import Layer, TilesDecl
 from shikong.layers.styles import LabelDecl, RasterStyle
 from shikong.layers.symbols import Symbol, palette, symbols
+from shikong.tiles import matrix
 
 Language = Literal["zh", "en"]
 Shape = Literal["point", "line", "area", "raster"]
@@ -30,7 +31,6 @@ OTHERS = Text(zh="其他", en="Other")
 
 _SHAPES: dict[str, Shape] = {"Point": "point", "LineString": "line", "Polygon": "area"}
 _FROM_BELOW: tuple[Shape, ...] = ("raster", "area", "line", "point")
-_SCALE_OF_ZOOM_0 = 559082264.0287178
 
 
 def is_drawn(layer: Layer) -> bool:
@@ -68,14 +68,14 @@ def opacity(layer: Layer) -> float:
     return layer.style.opacity if layer.style else 1.0
 
 
-def scale(zoom: float) -> float:
-    """The scale denominator of a zoom level of WebMercatorQuad, at the equator."""
-    return _SCALE_OF_ZOOM_0 / 2**zoom
+def farthest(layer: Layer) -> float:
+    """The scale denominator from which on a layer is drawn: half a level before its tiles begin, as clients round."""
+    return matrix.scale(zooms(layer).min_zoom - 0.5)
 
 
 def scales(label: LabelDecl) -> tuple[float, float]:
     """The scale denominators between which a label is written, the smaller first."""
-    return scale(label.max_zoom + 0.9), scale(label.min_zoom)
+    return matrix.scale(label.max_zoom + 0.9), matrix.scale(label.min_zoom)
 
 
 def usual(layer: Layer) -> tuple[str, RasterStyle]:
@@ -88,7 +88,11 @@ def entries(catalog: Catalog, layer: Layer) -> list[Symbol]:
     if layer.style is not None:
         found = symbols(catalog, layer)
         return found[:-1] if layer.style.by else found
-    _, style = usual(layer)
+    return entries_of(catalog, layer, usual(layer)[1])
+
+
+def entries_of(catalog: Catalog, layer: Layer, style: RasterStyle) -> list[Symbol]:
+    """What a legend tells of a raster in a style: the codes of its palette, or the values of its ramp."""
     if style.palette:
         return palette(catalog, layer, style.palette)
     parameter = next(iter(layer.parameters.values()))

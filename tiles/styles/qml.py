@@ -45,9 +45,8 @@ def of_layer(catalog: Catalog, layer: Layer, language: Language) -> bytes:
 
 
 def scales(layer: Layer) -> dict[str, str]:
-    """Attributes for the scales at which a layer is drawn: half a level before its tiles begin, as QGIS rounds."""
-    farthest = f"{drawing.scale(drawing.zooms(layer).min_zoom - 0.5):.0f}"
-    return {"hasScaleBasedVisibilityFlag": "1", "minScale": farthest, "maxScale": "0"}
+    """Attributes for the scales at which a layer is drawn."""
+    return {"hasScaleBasedVisibilityFlag": "1", "minScale": f"{drawing.farthest(layer):.0f}", "maxScale": "0"}
 
 
 def add_drawing(parent: ET.Element, catalog: Catalog, layer: Layer, language: Language) -> None:

@@ -74,7 +74,7 @@ def _rule(drawn: ET.Element, layer: Layer, symbol: Symbol, language: Language) -
         equal = ET.SubElement(ET.SubElement(rule, "ogc:Filter"), "ogc:PropertyIsEqualTo")
         ET.SubElement(equal, "ogc:PropertyName").text = style.by
         ET.SubElement(equal, "ogc:Literal").text = symbol.value
-    ET.SubElement(rule, "MaxScaleDenominator").text = f"{drawing.scale(drawing.zooms(layer).min_zoom - 0.5):.0f}"
+    ET.SubElement(rule, "MaxScaleDenominator").text = f"{drawing.farthest(layer):.0f}"
     {"area": _area, "line": _line, "point": _point}[drawing.shape(layer)](rule, style, symbol.color)
 
 
