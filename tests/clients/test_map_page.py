@@ -71,6 +71,18 @@ def test_the_page_draws_the_city_and_loads_nothing_from_outside(
     near = seen(page, artefacts / f"{name}-near.png")
     for code in CODES:
         assert count(near, COLORS[code]) > 50, f"no {COLORS[code]} for {code}"
+    assert page.value("document.getElementById('map-sample').checkVisibility()"), "generated data are not called so"
+
+
+def test_names_of_districts_are_written_above_what_lies_on_them(service: Any, page: Any, artefacts: Path) -> None:
+    open_map(page, service, f"layers=parcels&at={PLACE[0]},{PLACE[1]},12.5")
+    covered = seen(page, artefacts / "map-names.png")[300:420, 480:580]  # where parcels are, and the name of a town
+    assert count(covered, "#F5F8DC") > 1000
+    page.value("document.getElementById('show-parcels').click()")
+    bare = seen(page, artefacts / "map-names-bare.png")[300:420, 480:580]
+    letters = bare.sum(axis=2) < 450
+    assert letters.sum() > 30
+    assert np.allclose(covered[letters], bare[letters], atol=40)
 
 
 def test_dark_pages_draw_too(service: Any, page: Any, artefacts: Path) -> None:

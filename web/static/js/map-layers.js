@@ -2,8 +2,8 @@
 /* global ol */
 // The shown layers as layers of OpenLayers: only these are loaded, each for the moment that is chosen.
 import { say } from './page-data.js';
-import { tileLayer } from './map.js';
-import { backdropStyle, declared } from './map-style.js';
+import { backdropLayers, tileLayer } from './map.js';
+import { declared } from './map-style.js';
 import { timeOf } from './map-state.js';
 
 const base = document.body.dataset.base;
@@ -35,7 +35,7 @@ export class LayerStack {
     this.page = page;
     this.warn = warn;
     this.drawn = new Map();
-    this.backdrop = null;
+    this.backdrop = [];
   }
 
   sync(state, grid) {
@@ -90,22 +90,13 @@ export class LayerStack {
 
   /** The districts below all others; there is no outside base map. */
   layBackdrop(state, grid) {
-    if (this.backdrop) this.map.removeLayer(this.backdrop);
+    for (const layer of this.backdrop) this.map.removeLayer(layer);
     const districts = this.page.layers.districts;
     if (!districts) return;
     const [first, last] = districts.zooms[state.grid];
-    let pending = 0;
-    const again = () => {
-      cancelAnimationFrame(pending);
-      pending = requestAnimationFrame(() => this.backdrop.changed());
-    };
-    this.backdrop = tileLayer(`${base}/collections/districts/tiles/${state.grid}/{z}/{y}/{x}?f=mvt`, {
-      ...grid,
-      zoom: { min: first - grid.first, max: last - grid.first },
-      style: backdropStyle(again),
-    });
-    this.backdrop.setZIndex(-1);
-    this.map.addLayer(this.backdrop);
+    const url = `${base}/collections/districts/tiles/${state.grid}/{z}/{y}/{x}?f=mvt`;
+    this.backdrop = backdropLayers(url, { ...grid, zoom: { min: first - grid.first, max: last - grid.first } });
+    for (const layer of this.backdrop) this.map.addLayer(layer);
   }
 
   /** The values of the style's field that a layer shows in the window now. */

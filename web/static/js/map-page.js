@@ -92,6 +92,9 @@ class MapPage {
   draw() {
     target.dataset.ready = 'false';
     this.stack.sync(this.state, this.grid);
+    const drawn = ['districts', ...this.state.shown.keys()];
+    const generated = drawn.some((id) => page.layers[id]?.generated);
+    document.getElementById('map-sample').hidden = !generated;
   }
 
   /** The same place in the chosen grid, whose levels the service tells. */

@@ -112,12 +112,16 @@ export function outline() {
   return new ol.style.Style({ stroke: new ol.style.Stroke({ color: colors.chosen, width: 1.6, lineDash: [6, 4] }) });
 }
 
-/** Tiles cut a district in pieces: only the largest piece seen is named, and `again` redraws when a larger one comes. */
-export function backdropStyle(again) {
-  const base = new ol.style.Style({
+/** The ground on which all else lies: the districts. */
+export function landStyle() {
+  return new ol.style.Style({
     fill: new ol.style.Fill({ color: colors.land }),
     stroke: new ol.style.Stroke({ color: colors.border, width: 1 }),
   });
+}
+
+/** Tiles cut a district in pieces: only the largest piece seen is named, and `again` redraws when a larger one comes. */
+export function namesStyle(again) {
   const text = new ol.style.Text({
     font: `13px ${font}`,
     fill: new ol.style.Fill({ color: colors.label }),
@@ -131,12 +135,12 @@ export function backdropStyle(again) {
     const key = `${name} ${resolution}`;
     const size = ol.extent.getArea(feature.getExtent());
     const known = largest.get(key) ?? 0;
-    if (size < known || !name) return base;
+    if (size < known || !name) return null;
     if (size > known) {
       largest.set(key, size);
       if (known) again();
     }
     text.setText(name);
-    return [base, named];
+    return named;
   };
 }

@@ -3,7 +3,7 @@
 // OpenLayers maps of this service's own data; there is no outside base map.
 import { island, say } from './page-data.js';
 import { make } from './dom.js';
-import { backdropStyle, chosen, normal, outline } from './map-style.js';
+import { chosen, landStyle, namesStyle, normal, outline } from './map-style.js';
 
 const LONLAT = 'EPSG:4326';
 const MERCATOR = 'EPSG:3857';
@@ -53,16 +53,24 @@ export function boxLayer(box, projection = MERCATOR) {
   });
 }
 
-function backdrop(projection) {
-  const { tiles, zoom } = island('backdrop', {});
-  if (!tiles || projection !== MERCATOR) return [];
+/** The districts as the ground of a map, and their names above all that lies on it. */
+export function backdropLayers(url, options) {
   let pending = 0;
   const again = () => {
     cancelAnimationFrame(pending);
-    pending = requestAnimationFrame(() => layer.changed());
+    pending = requestAnimationFrame(() => names.changed());
   };
-  const layer = tileLayer(tiles, { zoom: { max: zoom?.max }, style: backdropStyle(again), declutter: true });
-  return [layer];
+  const land = tileLayer(url, { ...options, style: landStyle() });
+  const names = new ol.layer.VectorTile({ source: land.getSource(), style: namesStyle(again), declutter: true });
+  land.setZIndex(-1);
+  names.setZIndex(1000);
+  return [land, names];
+}
+
+function backdrop(projection) {
+  const { tiles, zoom } = island('backdrop', {});
+  if (!tiles || projection !== MERCATOR) return [];
+  return backdropLayers(tiles, { zoom: { max: zoom?.max } });
 }
 
 /** A map in the element `id`, or null (with a note in its place) where OpenLayers did not load. */
