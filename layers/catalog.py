@@ -6,25 +6,29 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from shikong.layers import yaml_source
+from shikong.layers.code_lists import CodeList, Crosswalk
 from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
-from shikong.layers.model import City, CodeList, Layer
+from shikong.layers.model import City, Layer
 from shikong.layers.rules import References
 
 HOME = Path(__file__).parent
+Named = TypeVar("Named", Layer, CodeList, Crosswalk)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The city, its layers and its code lists, by id."""
+    """The city, its layers, its code lists and the crosswalks between them, by id."""
 
     city: City
     layers: dict[str, Layer]
     codes: dict[str, CodeList]
+    crosswalks: dict[str, Crosswalk] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
@@ -44,6 +48,7 @@ def load(home: Path = HOME) -> Catalog:
     """
     faults: list[Fault] = []
     codes: dict[str, CodeList] = {}
+    crosswalks: dict[str, Crosswalk] = {}
     layers: dict[str, Layer] = {}
     city: City | None = None
     for path in sorted(home.rglob("*.yml")):
@@ -51,15 +56,16 @@ def load(home: Path = HOME) -> Catalog:
             if path == home / "city.yml":
                 city = yaml_source.read(path, City)
             elif path.parent.name == "codes":
-                code_list = yaml_source.read(path, CodeList)
-                faults += _name_faults(path, code_list.id, codes)
-                codes[code_list.id] = code_list
+                faults += _keep(path, yaml_source.read(path, CodeList), codes)
+            elif path.parent.name == "crosswalks":
+                crosswalk = yaml_source.read(path, Crosswalk)
+                faults += _keep(path, crosswalk, crosswalks)
+                faults += _crosswalk_faults(path, crosswalk, codes)  # codes/ comes before crosswalks/
             else:
                 layer = yaml_source.read(path, Layer)
-                faults += _name_faults(path, layer.id, layers)
+                faults += _keep(path, layer, layers)
                 if path.parent.name != layer.theme:
                     faults.append(Fault(path, 1, "theme", f"is {layer.theme!r}; the file lies in {path.parent.name}/"))
-                layers[layer.id] = layer
         except DeclarationError as error:
             faults += error.faults
     if city is None and not any(fault.file.name == "city.yml" for fault in faults):
@@ -71,7 +77,7 @@ def load(home: Path = HOME) -> Catalog:
         theme: index for index, theme in enumerate(("base", "planning", "nature", "water", "culture", "catalogue"))
     }
     ranked = sorted(layers.values(), key=lambda layer: (order[layer.theme], layer.id))
-    return Catalog(city, {layer.id: layer for layer in ranked}, codes)
+    return Catalog(city, {layer.id: layer for layer in ranked}, codes, crosswalks)
 
 
 @cache
@@ -80,12 +86,14 @@ def default() -> Catalog:
     return load()
 
 
-def _name_faults(path: Path, identifier: str, known: dict[str, Layer] | dict[str, CodeList]) -> list[Fault]:
+def _keep(path: Path, declared: Named, known: dict[str, Named]) -> list[Fault]:
+    """Keep a declaration under its id, and tell what is wrong with the id."""
     faults = []
-    if identifier != path.stem:
-        faults.append(Fault(path, 1, "id", f"is {identifier!r}, but the file is called {path.name}"))
-    if identifier in known:
-        faults.append(Fault(path, 1, "id", f"{identifier!r} is declared twice"))
+    if declared.id != path.stem:
+        faults.append(Fault(path, 1, "id", f"is {declared.id!r}, but the file is called {path.name}"))
+    if declared.id in known:
+        faults.append(Fault(path, 1, "id", f"{declared.id!r} is declared twice"))
+    known[declared.id] = declared
     return faults
 
 
@@ -120,3 +128,22 @@ def _code_faults(path: Path, layer: Layer, codes: dict[str, CodeList]) -> Iterat
         listed = codes.get(layer.fields[layer.style.by].codes or "")
         if unknown := set(layer.tiles.appears_from) - set(listed.codes if listed else ()):
             yield Fault(path, 1, "tiles.appears_from", f"{sorted(unknown)} are no codes of {layer.style.by}")
+
+
+def _crosswalk_faults(path: Path, crosswalk: Crosswalk, codes: dict[str, CodeList]) -> Iterator[Fault]:
+    named = {"from": crosswalk.from_list, "to": crosswalk.to_list}
+    if unknown := {place: name for place, name in named.items() if name not in codes}:
+        for place, name in unknown.items():
+            yield Fault(
+                path, yaml_source.line_of(path, (place,)), place, f"no code list {name!r}; known: {sorted(codes)}"
+            )
+        return
+    known, told = codes[crosswalk.from_list].codes, codes[crosswalk.to_list].codes
+    for code, counterpart in crosswalk.codes.items():
+        for name, listed, value in (("from", known, code), ("to", told, counterpart)):
+            if value not in listed:
+                line = yaml_source.line_of(path, ("codes", code))
+                yield Fault(path, line, f"codes.{code}", f"{value!r} is no code of {named[name]}")
+    if missing := [code for code in known if code not in crosswalk.codes]:
+        line = yaml_source.line_of(path, ("codes",))
+        yield Fault(path, line, "codes", f"these codes of {crosswalk.from_list} have no counterpart: {missing}")

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from shikong.layers.code_lists import CodeList, Crosswalk
 from shikong.layers.declared import Declared
-from shikong.layers.model import City, CodeList, Layer
+from shikong.layers.model import City, Layer
 
-MODELS: dict[str, type[Declared]] = {"layer": Layer, "code_list": CodeList, "city": City}
+MODELS: dict[str, type[Declared]] = {"layer": Layer, "code_list": CodeList, "crosswalk": Crosswalk, "city": City}
 
 
 def render(model: type[Declared]) -> str:

@@ -14,7 +14,7 @@ from typing import Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from shikong.layers import rules
-from shikong.layers.declared import Colour, Declared, Identifier, Text
+from shikong.layers.declared import Declared, Identifier, Text
 from shikong.layers.source import SourceDecl
 from shikong.layers.styles import RasterStyle, StyleDecl
 
@@ -211,23 +211,6 @@ class Layer(Declared):
     def versioned(self) -> bool:
         """Whether a feature may have several versions along valid time."""
         return bool(self.time and self.time.valid)
-
-
-class Code(Declared):
-    """One value of a code list."""
-
-    title: Text
-    color: Colour | None = None
-    aliases: tuple[str, ...] = Field((), description="other codes of sources that mean the same")
-
-
-class CodeList(Declared):
-    """A code list (layers/codes/<id>.yml). Its system says whose codes they are."""
-
-    id: Identifier
-    title: Text
-    system: str = Field(description="the standard or body that defines the codes")
-    codes: dict[str, Code]
 
 
 class DatumShift(Declared):

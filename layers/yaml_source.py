@@ -57,6 +57,11 @@ def read(path: Path, model: type[Model]) -> Model:
         raise DeclarationError([_fault(path, root, item["loc"], item["msg"]) for item in error.errors()]) from error
 
 
+def line_of(path: Path, loc: Sequence[int | str]) -> int:
+    """The line of a part of a file that has been read before, for what is found wrong with it later."""
+    return _line(yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader), loc)
+
+
 def _fault(path: Path, root: yaml.Node | None, loc: Sequence[int | str], message: str) -> Fault:
     field = ".".join(str(part) for part in loc if part != "[key]") or "(file)"
     return Fault(path, _line(root, loc), field, message.removeprefix("Value error, "))

@@ -34,7 +34,8 @@ def test_editor_schemas_are_what_the_models_say(name: str) -> None:
 def test_every_declaration_fits_its_editor_schema() -> None:
     schemas = {name: json.loads(json_schema.render(model)) for name, model in json_schema.MODELS.items()}
     for path in catalog.HOME.rglob("*.yml"):
-        kind = "city" if path.name == "city.yml" else "code_list" if path.parent.name == "codes" else "layer"
+        folders = {"codes": "code_list", "crosswalks": "crosswalk"}
+        kind = "city" if path.name == "city.yml" else folders.get(path.parent.name, "layer")
         jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schemas[kind])
 
 
