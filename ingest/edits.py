@@ -16,22 +16,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from psycopg import Connection, sql
+from psycopg import Connection
 
-from shikong.ingest import edit_values, features, referrers
+from shikong.ingest import edit_values, ends, features, referrers
 from shikong.ingest.edit_errors import EditError, FeatureExists, NoSuchFeature, NotTaken, RulesBroken, StateChanged
 from shikong.ingest.errors import QualityStop, WrongAxes, WrongGeometry
 from shikong.ingest.features import Options
-from shikong.ingest.quality import gaps
 from shikong.ingest.quality.findings import Finding
 from shikong.ingest.readers.base import Batch, FeatureSource, object_array
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import locks, present, publish, quarantine, releases, tables, touched
+from shikong.store import locks, present, publish, releases, tables
 from shikong.store.database import Database
 from shikong.store.errors import OlderThanKnown
 from shikong.store.present import Present
-from shikong.store.releases import Counts, Source
 
 Action = Literal["create", "replace", "update", "delete"]
 
@@ -225,7 +223,7 @@ def _publish(conn: Connection[Any], catalog: Catalog, edits: list[_Edit]) -> dic
         mode="update", kind="edit", ending=tuple(ending),
     )  # fmt: skip
     if not written:
-        release, found = _end(conn, layer, ending, options)
+        release, found = ends.end(conn, layer, ending, NAME, options)
         if broken := _errors(edits, found):
             raise _Refused(broken)
         return {edit.number: Outcome(edit.key, None, release, tuple(found)) for edit in edits}
@@ -259,25 +257,6 @@ def _publish(conn: Connection[Any], catalog: Catalog, edits: list[_Edit]) -> dic
         )
         for edit in edits
     }
-
-
-def _end(conn: Connection[Any], layer: Layer, keys: list[Any], options: Options) -> tuple[int, list[Finding]]:
-    """End features, as a release of its own; returns it and the gaps that they leave."""
-    source = Source(NAME, None, None, None, options.origin, options.kind, options.valid_from)
-    release = releases.next_release(conn, layer, source, Counts(0, 0, 0))
-    known = releases.before(conn, layer, release)
-    first = tables.next_row(conn, layer)
-    ended = publish.end_features(conn, layer, release, keys, options.valid_from)
-    found = gaps.left_by_ended(conn, layer, release)
-    quarantine.add_findings(conn, release, (finding.row for finding in found))
-    if known is None or known.rows is None:
-        row = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(tables.table(layer))).fetchone()
-        current, extent = int(row[0]) if row else 0, releases.extent_of(conn, layer)
-    else:
-        current, extent = known.rows - ended, releases.extent_after(conn, layer, release, first, known.extent)
-    counts = Counts(0, 0, 0, ended=ended, unchanged=current, current=current)
-    releases.finish(conn, release, counts, extent, touched.boxes(conn, layer, release, first))
-    return release, found
 
 
 def _source(layer: Layer, edits: list[_Edit]) -> FeatureSource:

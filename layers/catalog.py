@@ -13,11 +13,19 @@ from typing import TypeVar
 
 from shikong.layers import yaml_source
 from shikong.layers.code_lists import CodeList, Crosswalk
+from shikong.layers.conflict_rules import ConflictRule, ConflictRules, Side
+from shikong.layers.declared import Text
 from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
 from shikong.layers.model import City, Layer
 from shikong.layers.rules import References
 
 HOME = Path(__file__).parent
+
+#: The code list whose codes are the rules of layers/conflicts.yml.
+CONFLICT_RULES = "conflict_rule"
+
+_SEVERITY_COLOURS = {"high": "#C81E1E", "medium": "#E87B16", "low": "#E3C62B"}
+
 Named = TypeVar("Named", Layer, CodeList, Crosswalk)
 
 
@@ -29,6 +37,7 @@ class Catalog:
     layers: dict[str, Layer]
     codes: dict[str, CodeList]
     crosswalks: dict[str, Crosswalk] = field(default_factory=dict)
+    conflicts: ConflictRules = field(default_factory=lambda: ConflictRules(rules={}))
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
@@ -39,6 +48,15 @@ class Catalog:
             return self.layers[layer_id]
         except KeyError:
             raise UnknownLayer(layer_id, sorted(self.layers)) from None
+
+    def classes_of(self, side: Side) -> frozenset[str] | None:
+        """The codes of the features that a side of a conflict rule is about; None for all features."""
+        listed = _classes(self.layers[side.layer], self.codes)
+        if listed is None or not (side.classes or side.group):
+            return None
+        if side.group:
+            return frozenset(code for code in listed.codes if listed.group_of(code) == side.group)
+        return frozenset(code for code in listed.codes if any(listed.within(code, top) for top in side.classes))
 
 
 def load(home: Path = HOME) -> Catalog:
@@ -51,10 +69,14 @@ def load(home: Path = HOME) -> Catalog:
     crosswalks: dict[str, Crosswalk] = {}
     layers: dict[str, Layer] = {}
     city: City | None = None
+    conflicts = ConflictRules(rules={})
     for path in sorted(home.rglob("*.yml")):
         try:
             if path == home / "city.yml":
                 city = yaml_source.read(path, City)
+            elif path == home / "conflicts.yml":
+                conflicts = yaml_source.read(path, ConflictRules)
+                codes[CONFLICT_RULES] = conflict_codes(conflicts)
             elif path.parent.name == "codes":
                 faults += _keep(path, yaml_source.read(path, CodeList), codes)
             elif path.parent.name == "crosswalks":
@@ -71,13 +93,14 @@ def load(home: Path = HOME) -> Catalog:
     if city is None and not any(fault.file.name == "city.yml" for fault in faults):
         faults.append(Fault(home / "city.yml", 1, "(file)", "is missing"))
     faults += [fault for layer in layers.values() for fault in _reference_faults(home, layer, layers, codes)]
+    faults += _rule_faults(home / "conflicts.yml", conflicts, layers, codes)
     if faults or city is None:
         raise DeclarationError(faults)
     order = {
         theme: index for index, theme in enumerate(("base", "planning", "nature", "water", "culture", "catalogue"))
     }
     ranked = sorted(layers.values(), key=lambda layer: (order[layer.theme], layer.id))
-    return Catalog(city, {layer.id: layer for layer in ranked}, codes, crosswalks)
+    return Catalog(city, {layer.id: layer for layer in ranked}, codes, crosswalks, conflicts)
 
 
 @cache
@@ -147,3 +170,50 @@ def _crosswalk_faults(path: Path, crosswalk: Crosswalk, codes: dict[str, CodeLis
     if missing := [code for code in known if code not in crosswalk.codes]:
         line = yaml_source.line_of(path, ("codes",))
         yield Fault(path, line, "codes", f"these codes of {crosswalk.from_list} have no counterpart: {missing}")
+
+
+def conflict_codes(conflicts: ConflictRules) -> CodeList:
+    """The rules as a code list, which is how a conflict names its rule."""
+    codes = {
+        name: {"title": rule.title, "color": _SEVERITY_COLOURS[rule.severity]} for name, rule in conflicts.rules.items()
+    }
+    title = Text(zh="冲突规则", en="Conflict rule")
+    return CodeList.model_validate(
+        {"id": CONFLICT_RULES, "title": title, "system": "layers/conflicts.yml", "codes": codes}
+    )
+
+
+def _classes(layer: Layer, codes: dict[str, CodeList]) -> CodeList | None:
+    """The code list by which a layer's features are classed: that of the field by which they are drawn."""
+    by = layer.style.by if layer.style else None
+    return codes.get(layer.fields[by].codes or "") if by else None
+
+
+def _rule_faults(
+    path: Path, conflicts: ConflictRules, layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[Fault]:
+    for name, rule in conflicts.rules.items():
+        for place, problem in _faults_of_rule(rule, layers, codes):
+            at = ("rules", name, *place)
+            yield Fault(path, yaml_source.line_of(path, at), ".".join(at), problem)
+
+
+def _faults_of_rule(
+    rule: ConflictRule, layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with a rule: where, and what."""
+    for name, side in (("a", rule.a), ("b", rule.b)):
+        layer = layers.get(side.layer)
+        if layer is None or "Polygon" not in (layer.geometry or ""):
+            yield (name, "layer"), f"{side.layer!r} is not a layer of surfaces"
+            continue
+        listed = _classes(layer, codes)
+        known: set[str] = set(listed.codes) if listed else set()
+        if unknown := [code for code in side.classes if code not in known]:
+            yield (name, "classes"), f"{unknown} are no classes of {layer.id}; classes: {sorted(known)}"
+        if side.group and (listed is None or side.group not in listed.groups):
+            groups = sorted(listed.groups) if listed else []
+            yield (name, "group"), f"{side.group!r} is no group of the classes of {layer.id}; groups: {groups}"
+        number = rule.limit and (rule.limit.value if name == "a" else rule.limit.bound)
+        if number and (number not in layer.fields or layer.fields[number].type not in ("number", "integer")):
+            yield ("limit",), f"{number!r} is not a number field of {layer.id}"

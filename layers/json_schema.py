@@ -9,10 +9,17 @@ import json
 from pathlib import Path
 
 from shikong.layers.code_lists import CodeList, Crosswalk
+from shikong.layers.conflict_rules import ConflictRules
 from shikong.layers.declared import Declared
 from shikong.layers.model import City, Layer
 
-MODELS: dict[str, type[Declared]] = {"layer": Layer, "code_list": CodeList, "crosswalk": Crosswalk, "city": City}
+MODELS: dict[str, type[Declared]] = {
+    "layer": Layer,
+    "code_list": CodeList,
+    "crosswalk": Crosswalk,
+    "city": City,
+    "conflict_rules": ConflictRules,
+}
 
 
 def render(model: type[Declared]) -> str:

@@ -35,7 +35,8 @@ def test_every_declaration_fits_its_editor_schema() -> None:
     schemas = {name: json.loads(json_schema.render(model)) for name, model in json_schema.MODELS.items()}
     for path in catalog.HOME.rglob("*.yml"):
         folders = {"codes": "code_list", "crosswalks": "crosswalk"}
-        kind = "city" if path.name == "city.yml" else folders.get(path.parent.name, "layer")
+        alone = {"city.yml": "city", "conflicts.yml": "conflict_rules"}
+        kind = alone.get(path.name) or folders.get(path.parent.name, "layer")
         jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schemas[kind])
 
 
@@ -57,6 +58,14 @@ def home(tmp_path: Path) -> Path:
 
 
 BROKEN = [
+    ("conflicts.yml", "layer: urban_growth_boundary", "layer: nowhere", "rules.growth_on_farmland.a.layer", "not a layer of surfaces"),
+    ("conflicts.yml", "layer: urban_growth_boundary", "layer: roads", "rules.growth_on_farmland.a.layer", "not a layer of surfaces"),
+    ("conflicts.yml", "group: construction", "group: houses", "rules.construction_on_farmland.a.group", "no group"),
+    ("conflicts.yml", "group: construction", "classes: [\"9999\"]", "rules.construction_on_farmland.a.classes", "no classes of planning_zones"),
+    ("conflicts.yml", "b: {layer: permanent_farmland}", "b: {layer: urban_growth_boundary}", "rules.growth_on_farmland", "the same layer"),
+    ("conflicts.yml", "severity: high", "severity: grave", "rules.growth_on_farmland.severity", "Input should be"),
+    ("conflicts.yml", "a: {layer: urban_growth_boundary}", "limit: {value: zone, at_most: area}\n    a: {layer: urban_growth_boundary}", "rules.growth_on_farmland.limit", "not a number field"),
+    ("conflicts.yml", "a: {layer: urban_growth_boundary}", "limit: {value: area}\n    a: {layer: urban_growth_boundary}", "rules.growth_on_farmland.limit", "at_most"),
     ("base/districts.yml", "steward:", "colour: red\nsteward:", "colour", "Extra inputs"),
     ("base/districts.yml", "steward: 聊城市民政局", "", "steward", "required"),
     ("base/districts.yml", ", en: Administrative districts", "", "title.en", "required"),

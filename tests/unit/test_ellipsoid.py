@@ -60,6 +60,28 @@ def test_a_partition_adds_up_to_the_whole() -> None:
     assert ellipsoid.areas([shapely.MultiPolygon(parts[::2])])[0] == pytest.approx(ellipsoid.areas(parts[::2]).sum())
 
 
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=12, unique=True),
+    st.sampled_from([0.0005, 0.005, 0.05]),
+)
+@settings(deadline=None)
+def test_areas_as_drawn_are_those_of_edges_with_many_points(points: list[tuple[float, float]], size: float) -> None:
+    shape = shapely.convex_hull(shapely.multipoints(np.array(points) * size + (115.9, 36.4)))
+    if shapely.get_type_id(shape) != 3 or shape.area < size**2 / 100:
+        return
+    many = _in_the_plane(shapely.segmentize(shape, size / 2000))
+    assert ellipsoid.areas([shape], as_drawn=True)[0] == pytest.approx(many.area, rel=1e-9)
+
+
+def test_perimeters_are_geodesic() -> None:
+    shapes = [shapely.box(115.9, 36.4, 115.91, 36.405), shapely.Point(115, 36).buffer(0.003, quad_segs=4)]
+    shapes.append(shapely.difference(shapes[0], shapely.box(115.902, 36.401, 115.903, 36.402)))
+    found = ellipsoid.perimeters(shapes, ellipsoid.rings_of(shapes))
+    geod = Geod(a=6378137, rf=298.257222101)
+    expected = [sum(geod.line_length(*ring.xy) for ring in (s.exterior, *s.interiors)) for s in shapes]
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
 def test_lines_and_missing_shapes_have_no_area() -> None:
     line = shapely.LineString([(115, 36), (116, 37)])
     assert ellipsoid.areas([line, None, shapely.Point(1, 1)]).tolist() == [0, 0, 0]

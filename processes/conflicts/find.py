@@ -1,0 +1,107 @@
+"""From the two sides of a rule to the conflicts between them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from shikong.layers.conflict_rules import ConflictRule, Limit
+from shikong.processes.conflicts.sides import Features
+from shikong.processes.overlay import kernel
+from shikong.processes.overlay.kernel import Pieces, Shapes
+from shikong.processes.overlay.spread import Progress, Spread
+
+#: Pieces smaller than this (m²) are what rounding leaves between surfaces that touch: a square millimetre.
+_NOTHING = 1e-6
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """Conflicts by one rule, in the columns of the layer plan_conflicts, and their shapes (EPSG:4490)."""
+
+    columns: pd.DataFrame
+    shapes: Shapes
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+
+@dataclass(frozen=True)
+class Districts:
+    """The counties by which conflicts are told: each conflict is one county's, that of a point inside it."""
+
+    codes: Any
+    shapes: Shapes
+
+    def of(self, shapes: Shapes) -> Any:
+        """The code of the county of each shape; None outside of all."""
+        found = np.full(len(shapes), None, dtype=object)
+        inside, county = shapely.STRtree(self.shapes).query(shapely.point_on_surface(shapes), predicate="intersects")
+        # On a common border the county that comes first; later entries would win, so they are set in reverse.
+        order = np.lexsort((-county, inside))
+        found[inside[order]] = self.codes[county[order]]
+        return found
+
+
+def find(
+    name: str, rule: ConflictRule, a: Features, b: Features, districts: Districts, spread: Spread, progress: Progress
+) -> Conflicts:
+    """The conflicts by a rule between features of its sides, in the order of their keys."""
+    relation = rule.relation
+    within = partial(_breaking, rule.limit, a, b) if rule.limit else None
+    pieces = spread.overlay(relation, a.shapes, b.shapes, progress, within)
+    real = pieces.area >= _NOTHING
+    return _told(name, rule, a, b, districts, _only(pieces, real))
+
+
+def _breaking(limit: Limit, a: Features, b: Features, pairs: kernel.Pairs) -> kernel.Pairs:
+    """The pairs that break a limit; what is unknown breaks none."""
+    value, bound = a.values[pairs.first], b.values[pairs.second]
+    broken = value > bound if limit.at_most else value < bound  # false for NaN
+    return kernel.Pairs(pairs.first[broken], pairs.second[broken])
+
+
+def _only(pieces: Pieces, which: Any) -> Pieces:
+    return Pieces(
+        pieces.first[which], pieces.second[which], pieces.shapes[which], pieces.area[which], pieces.width[which]
+    )
+
+
+def _told(name: str, rule: ConflictRule, a: Features, b: Features, districts: Districts, pieces: Pieces) -> Conflicts:
+    """Pieces as features of the layer of conflicts."""
+    first, second, alone = pieces.first, pieces.second, rule.relation == "uncovered"
+    number = len(pieces)
+    nothing = np.full(number, None, dtype=object)
+    b_keys = nothing if alone else b.keys[second]
+    codes = [".".join((name, one) if alone else (name, one, other))
+             for one, other in zip(a.keys[first], b_keys, strict=True)]  # fmt: skip
+    limited = rule.limit is not None
+    columns = {
+        "code": codes, "rule": name, "severity": rule.severity,
+        "sliver": (pieces.area < rule.sliver.area) | (pieces.width < rule.sliver.width),
+        "xzqdm": districts.of(pieces.shapes),
+        "a_layer": a.layer.id, "a_id": a.keys[first], "a_class": a.classes[first], "a_system": _system(a),
+        "a_release": a.releases[first],
+        "b_layer": b.layer.id, "b_id": b_keys, "b_class": nothing if alone else b.classes[second],
+        "b_system": None if alone else _system(b), "b_release": nothing if alone else b.releases[second],
+        "a_value": a.values[first] if limited else nothing, "b_bound": b.values[second] if limited else nothing,
+        "width": np.round(pieces.width, 2), "area": np.round(pieces.area, 4),
+        "origin": np.where(a.generated[first] | (False if alone else b.generated[second]), "generated", "delivered"),
+    }  # fmt: skip
+    frame = pd.DataFrame({column: pd.Series(values, index=range(number), dtype=object)
+                          for column, values in columns.items()})  # fmt: skip
+    return Conflicts(frame, pieces.shapes)
+
+
+def _system(features: Features) -> str | None:
+    """The code list that a layer's classes are from."""
+    layer = features.layer
+    return layer.fields[layer.style.by].codes if layer.style and layer.style.by else None

@@ -1,0 +1,180 @@
+"""Overlays cut into stretches that lie together on the map, and worked on by several processes.
+
+A few pairs are done here and now. Many go to Dask: to the scheduler that SHIKONG_DASK names, else to threads of this
+process, one a core, for cutting surfaces does not hold the interpreter. Each stretch carries its surfaces, so that a
+worker that dies takes nothing with it: the scheduler has another one do the stretch again.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+
+from shikong.processes.overlay import kernel
+from shikong.processes.overlay.kernel import Numbers, Pairs, Pieces, Relation, Shapes
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: Pairs in a stretch: a second's work or so, and a megabyte or two to carry.
+STRETCH = 10_000
+
+#: Below so many pairs, starting processes takes longer than they save.
+LEAST = 40_000
+
+#: Stretches that are handed out and not yet done, for each core at work.
+_AHEAD = 2
+
+Progress = Callable[[int, int], None]
+Choose = Callable[[Pairs], Pairs]
+
+_HERE = "127.0.0.1:0"
+
+_NOWHERE: Numbers = np.empty(0, np.intp)
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """A part of an overlay by itself. pairs: by their positions among its surfaces. where: of its surfaces on both
+    sides of the whole."""
+
+    relation: Relation
+    first: Shapes
+    second: Shapes
+    pairs: Pairs
+    where: tuple[Numbers, Numbers]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What a worker elsewhere gets: WKB, as short as can be."""
+        return _stretch, (self.relation, kernel.packed(self.first), kernel.packed(self.second), self.pairs)
+
+
+def _stretch(relation: Relation, first: pa.Array, second: pa.Array, pairs: Pairs) -> _Stretch:
+    return _Stretch(relation, kernel.unpacked(first), kernel.unpacked(second), pairs, (_NOWHERE, _NOWHERE))
+
+
+class SchedulerAway(Exception):
+    """The scheduler that SHIKONG_DASK names does not answer."""
+
+
+class Spread:
+    """Where overlays are done. One is kept for as long as many follow each other."""
+
+    def __init__(self, client: Client | None) -> None:
+        self._client = client
+
+    def overlay(
+        self, relation: Relation, first: Shapes, second: Shapes, progress: Progress, choose: Choose | None = None
+    ) -> Pieces:
+        """The pieces of a relation, in the order of the first side and then of the second.
+
+        progress: hears how many pairs are done, of how many; what it raises ends the work. choose: which of the pairs
+        whose boxes meet are of interest.
+        """
+        pairs = kernel.meeting(first, second)
+        if choose is not None:
+            pairs = choose(pairs)
+        if self._client is None or len(pairs) < LEAST:
+            done = kernel.work(relation, first, second, pairs)
+            progress(len(pairs), len(pairs))
+            return done
+        parts, told = [], 0
+        for stretch, part in self._worked(self._client, _stretches(relation, first, second, pairs)):
+            parts.append(part)
+            told += len(stretch.pairs)
+            progress(told, len(pairs))
+        return kernel.together(parts)
+
+    def _worked(self, client: Client, stretches: Iterator[_Stretch]) -> Iterator[tuple[_Stretch, Pieces]]:
+        """Let stretches be worked on, so many at a time, and give what became of each as it is done."""
+        from distributed import as_completed
+
+        cores = max(1, sum(client.ncores().values()))
+        under_way: dict[Any, _Stretch] = {}
+        coming = as_completed(loop=client.loop)
+        try:
+            for stretch in stretches:
+                future = client.submit(_work, stretch, pure=False)
+                under_way[future] = stretch
+                coming.add(future)
+                if len(under_way) >= cores * _AHEAD:
+                    yield self._next(coming, under_way)
+            while under_way:
+                yield self._next(coming, under_way)
+        finally:
+            client.cancel(list(under_way))
+
+    @staticmethod
+    def _next(coming: Any, under_way: dict[Any, _Stretch]) -> tuple[_Stretch, Pieces]:
+        future = next(coming)
+        stretch = under_way.pop(future)
+        return stretch, _in_the_whole(stretch, future.result())
+
+
+@contextmanager
+def spread(*, many: bool) -> Iterator[Spread]:
+    """Where overlays are done, with processes beside this one when there may be many pairs."""
+    if not many:
+        yield Spread(None)
+        return
+    from distributed import Client, LocalCluster
+
+    address = os.environ.get("SHIKONG_DASK")
+    if address:
+        try:
+            client = Client(address, timeout="10s", set_as_default=False)
+        except (OSError, ValueError) as error:
+            told = f"no Dask scheduler answers at {address}; start it, or correct SHIKONG_DASK"
+            raise SchedulerAway(told) from error
+        with client:
+            yield Spread(client)
+        return
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=os.cpu_count() or 1, processes=False, memory_limit=0,
+            # Dask serves its own pages whatever is said; here at least nobody else reaches them.
+            dashboard_address=_HERE, worker_dashboard_address=_HERE,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):  # fmt: skip
+        yield Spread(client)
+
+
+def _stretches(relation: Relation, first: Shapes, second: Shapes, pairs: Pairs) -> Iterator[_Stretch]:
+    """Cut an overlay along the Hilbert curve. All pairs of a surface of the first side stay together."""
+    number = np.bincount(pairs.first, minlength=len(first))
+    begins = np.cumsum(number) - number
+    order = np.argsort(gpd.GeoSeries(first).hilbert_distance(), kind="stable")
+    if relation == "shared":
+        order = order[number[order] > 0]
+    # What nothing meets is kept whole by `uncovered`; it weighs a little too, lest a stretch holds all of it.
+    weight = np.cumsum(number[order] + 1)
+    for part in np.split(order, np.searchsorted(weight, np.arange(STRETCH, weight[-1], STRETCH))):
+        if not len(part):
+            continue
+        of = np.sort(part)
+        places = np.concatenate([np.arange(begins[at], begins[at] + number[at]) for at in of])
+        others, second_in = np.unique(pairs.second[places], return_inverse=True)
+        first_in = np.repeat(np.arange(len(of)), number[of])
+        yield _Stretch(relation, first[of], second[others], Pairs(first_in, second_in), (of, others))
+
+
+def _work(stretch: _Stretch) -> Pieces:
+    """Done by a worker."""
+    return kernel.work(stretch.relation, stretch.first, stretch.second, stretch.pairs)
+
+
+def _in_the_whole(stretch: _Stretch, done: Pieces) -> Pieces:
+    """Pieces by their positions in the whole."""
+    of, others = stretch.where
+    second = done.second if stretch.relation == "uncovered" else others[done.second]
+    return replace(done, first=of[done.first], second=second)
