@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from shikong.ingest.errors import IngestError
 from shikong.layers.errors import DeclarationError, UnknownLayer
+from shikong.processes.errors import ProcessError
 from shikong.store.errors import StoreError
 
 out = Console(highlight=False)
@@ -25,7 +26,7 @@ def clear_errors() -> Iterator[None]:
     """Print our own errors as a message and leave with status 1; a defect keeps its trace."""
     try:
         yield
-    except (IngestError, DeclarationError, UnknownLayer, StoreError) as error:
+    except (IngestError, DeclarationError, UnknownLayer, StoreError, ProcessError) as error:
         err.print(f"[red]✗[/] {error}", soft_wrap=True)
         raise typer.Exit(1) from error
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from shikong.cli import tiles
+from shikong.cli import conflicts, tiles
 from shikong.cli.console import clear_errors, err, out, progress_bar
 from shikong.ingest import valid_time
 from shikong.ingest.errors import IngestError
@@ -87,6 +87,8 @@ def load_sample(folder: Path, store: Database) -> None:
         report = _with_progress(store, folder / step["file"], step["layer"], Options(origin="generated"))
         counts = report.counts
         out.print(f"  {report.layer:<24}{counts.stored:>12,} stored {counts.quarantined:>6,} quarantined")
+    outcome = conflicts.find(store)
+    out.print(f"  {'plan_conflicts':<24}{outcome.found:>12,} found")
 
 
 def migrate() -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from shikong.cli import conflicts
 from shikong.cli.console import clear_errors, out
 from shikong.ingest.jobs import worker as workers
 from shikong.layers import catalog
@@ -29,7 +30,7 @@ def worker(
         logs.configure()
         store = database.default()
         migrate.migrate(database.dsn(store.settings))
-        workers.run(store, catalog.default(), workers.Timing(), once=once)
+        workers.run(store, catalog.default(), workers.Timing(), once=once, chores=[conflicts.chore(catalog.default())])
 
 
 @app.callback()

@@ -82,6 +82,16 @@ class ConflictRule(Declared):
             raise ValueError("`within` widens what covers, so it belongs to side b")
         return self
 
+    @property
+    def value(self) -> str | None:
+        """The number field of side a that the rule looks at."""
+        return self.limit.value if self.limit else None
+
+    @property
+    def bound(self) -> str | None:
+        """The number field of side b that it looks at."""
+        return self.limit.bound if self.limit else None
+
 
 class ConflictRules(Declared):
     """All rules, by id."""

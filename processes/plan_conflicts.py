@@ -1,123 +1,225 @@
-"""Where do two plans conflict? The areas in which a feature of one lies on a feature of the other.
+"""Where do plans conflict? Asked of any plans, by the city's rules or by others, as of any time.
+
+The answer for today's plans by the city's rules is published too, as the layer plan_conflicts.
 
 SPDX-License-Identifier: Apache-2.0
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
 import shapely
-from psycopg import sql
-from pydantic import Field
+from psycopg import Connection, sql
+from pydantic import Field, ValidationError
 
-from shikong.layers import catalog
+from shikong.layers import catalog, references
+from shikong.layers.catalog import Catalog
+from shikong.layers.conflict_rules import ConflictRule, ConflictRules
 from shikong.layers.declared import Text
-from shikong.layers.model import Layer
 from shikong.processes.base import BadInput, Process, titled
+from shikong.processes.conflicts import sides
+from shikong.processes.conflicts.find import Conflicts, find
+from shikong.processes.conflicts.runs import counties
 from shikong.processes.moments import Then
-from shikong.store import ellipsoid, moments
+from shikong.processes.overlay.kernel import Shapes
+from shikong.processes.overlay.spread import Spread
+from shikong.store import as_of, moments
 from shikong.store.database import default as default_database
 
-PlanLayer = Literal["urban_growth_boundary", "planning_zones", "permanent_farmland", "ecological_redline", "parcels"]
+#: Conflicts in one answer; a larger area is asked for district by district.
+MAX_CONFLICTS = 20_000
 
-#: Overlaps in one answer; a larger area is asked for district by district.
-MAX_OVERLAPS = 20_000
+#: What a question with two layers and no rule is called.
+_PAIR = "pair"
 
-#: Planned classes that mean construction (用地用海 07-13), the ones that farmland excludes.
-_CONSTRUCTION = ("07", "08", "09", "10", "11", "12", "13")
+_DISTRICT = "SELECT st_asbinary(geom) FROM {} AS d WHERE xzqdm = %(district)s"
 
-_OVERLAPS = """
-    SELECT a.{a_key}, {a_class}, b.{b_key}, {b_class}, a._release, b._release,
-           st_asbinary(st_collectionextract(st_intersection(a.geom, b.geom), 3))
-    FROM {a} AS a JOIN {b} AS b ON a.geom && b.geom AND st_intersects(a.geom, b.geom) AND NOT st_touches(a.geom, b.geom)
-    WHERE {district} AND {a_where} AND {b_where}
-    ORDER BY a.{a_key}, b.{b_key}
-    LIMIT {limit}
-"""
+_SURFACES = tuple(layer.id for layer in catalog.default() if "Polygon" in (layer.geometry or ""))
+_RULES = catalog.default().conflicts.rules
 
 
-class TwoPlans(Then):
-    """Which plans, where, and from what size on an overlap is more than a sliver."""
+def _choice(values: tuple[str, ...], titles: list[str]) -> dict[str, Any]:
+    return {"enum": list(values), "x-enum-titles": titles}
 
-    a: PlanLayer = Field("urban_growth_boundary", json_schema_extra=titled("图层甲", "Layer A"))
-    b: PlanLayer = Field("permanent_farmland", json_schema_extra=titled("图层乙", "Layer B"))
-    district: str | None = Field(
-        None, pattern=r"^\d{6}$", json_schema_extra=titled("行政区代码（可选）", "District code (optional)")
+
+class Plans(Then):
+    """Which plans by which rules, and where."""
+
+    a: str | None = Field(
+        None,
+        json_schema_extra=titled(
+            "图层甲（与图层乙一起，代替规则）", "Layer A (with layer B, instead of rules)",
+            **_choice(_SURFACES, [catalog.default().layer(name).title.zh for name in _SURFACES]),
+        ),
+    )  # fmt: skip
+    b: str | None = Field(
+        None,
+        json_schema_extra=titled(
+            "图层乙", "Layer B", **_choice(_SURFACES, [catalog.default().layer(name).title.zh for name in _SURFACES])
+        ),
     )
-    sliver_m2: float = Field(1.0, ge=0, json_schema_extra=titled("碎图斑面积上限（平方米）", "Slivers are below (m²)"))
+    rules: list[str] | None = Field(
+        None,
+        json_schema_extra=titled(
+            "冲突规则（默认全部）", "Rules (default: all)",
+            items={"type": "string"} | _choice(tuple(_RULES), [rule.title.zh for rule in _RULES.values()]),
+        ),
+    )  # fmt: skip
+    matrix: dict[str, Any] | None = Field(
+        None,
+        json_schema_extra=titled(
+            "自定义规则矩阵（同 layers/conflicts.yml）", "Rules of your own, as layers/conflicts.yml has them"
+        ),
+    )
+    district: str | None = Field(
+        None, pattern=r"^\d{6,12}$", json_schema_extra=titled("行政区代码（可选）", "District code (optional)")
+    )
+    sliver_m2: float = Field(
+        1.0,
+        ge=0,
+        json_schema_extra=titled("两图层比较时的碎图斑面积上限（平方米）", "Of two layers, slivers are below (m²)"),
+    )
 
 
 class PlanConflicts(Process):
-    """Overlays two plan layers and tells each overlap with its ellipsoidal area."""
+    """Lays plans over each other and tells each conflict with its share of the ellipsoidal area."""
 
     id = "plan-conflicts"
     title = Text(zh="规划冲突", en="Plan conflicts")
     description = Text(
-        zh="叠加两类规划，给出差异图斑、双方编号与类别及椭球面积。规划分区只取建设用途（07-13 类）。",
-        en="Overlays two plans: the overlaps, both sides' ids and classes, and ellipsoidal areas. "
-        "Of the planning zones those for construction (classes 07-13) count.",
+        zh="按规则叠加各类规划，给出差异图斑、双方编号与类别、规则与依据及椭球面积；碎图斑另列。"
+        "可指定两个图层、部分规则或自定义规则矩阵。",
+        en="Lays plans over each other by rules: conflicts with both sides' ids and classes, rule, basis and "
+        "ellipsoidal area; slivers apart. Of two layers, of some rules, or of rules of your own.",
     )
-    inputs = TwoPlans
+    inputs = Plans
 
-    def answer(self, inputs: TwoPlans) -> dict[str, Any]:
-        """The overlaps as GeoJSON, their totals, and the slivers set apart. Raises BadInput."""
-        if inputs.a == inputs.b:
-            raise BadInput("b", "a plan is compared with another plan, not with itself")
-        first, second = catalog.default().layer(inputs.a), catalog.default().layer(inputs.b)
-        params = inputs.moment.values | {"district": inputs.district}
-        rows = default_database().thread_fetch(_query(first, second, inputs), params)
-        if len(rows) > MAX_OVERLAPS:
-            raise BadInput("district", f"there are more than {MAX_OVERLAPS:,} overlaps; ask for one district")
-        shapes = shapely.from_wkb([row[6] for row in rows])
-        areas = ellipsoid.areas(shapes)
-        features, slivers, sliver_area = [], 0, 0.0
-        for row, shape, area in zip(rows, shapes, areas, strict=True):
-            if area < max(inputs.sliver_m2, 1e-6):
-                slivers, sliver_area = slivers + 1, sliver_area + float(area)
-            else:
-                features.append(_feature(inputs, row, shape, float(area)))
-        total = sum(feature["properties"]["area_m2"] for feature in features)
+    def answer(self, inputs: Plans) -> dict[str, Any]:
+        """The conflicts as GeoJSON, by rule and in all. Raises BadInput."""
+        city = catalog.default()
+        rules = _wanted(inputs, city)
+        with default_database().thread_session() as conn, conn.transaction():
+            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            found = _found(conn, city, rules, inputs)
+            releases = {name: _release(conn, city, name, inputs) for name in rules.layers}
+        by_rule = [
+            {"rule": name, "title": rule.title.zh, "title_en": rule.title.en, "severity": rule.severity,
+             "basis": rule.basis.zh, "advice": rule.advice.zh, **_totals(found[name])}
+            for name, rule in rules.rules.items()
+        ]  # fmt: skip
+        totals = {key: sum(entry[key] for entry in by_rule) for key in ("conflicts", "slivers")}
+        areas = {key: round(sum(entry[key] for entry in by_rule), 2) for key in ("area_m2", "slivers_area_m2")}
         return {
-            "a": first.title.zh, "b": second.title.zh, "conflicts": len(features), "area_m2": round(total, 2),
-            "area_ha": round(total / 10_000, 4), "slivers": slivers, "slivers_area_m2": round(sliver_area, 4),
-            "features": {"type": "FeatureCollection", "features": features},
+            **totals, **areas, "area_ha": round(areas["area_m2"] / 10_000, 4), "rules": by_rule, "releases": releases,
+            "features": _collection(found, sliver=False), "sliver_features": _collection(found, sliver=True),
         }  # fmt: skip
 
 
-def _query(a: Layer, b: Layer, inputs: TwoPlans) -> sql.Composed:
-    district = (
-        "st_intersects(a.geom, (SELECT geom FROM {districts} AS d WHERE xzqdm = %(district)s))"
-        if inputs.district else "%(district)s::text IS NULL"
+def _wanted(inputs: Plans, city: Catalog) -> ConflictRules:
+    """The rules that are asked for. Raises BadInput."""
+    given = [name for name in ("a", "matrix", "rules") if getattr(inputs, name) is not None]
+    if len(given) > 1:
+        raise BadInput(given[1], f"is given besides `{given[0]}`; give one of layers, rules and matrix")
+    if inputs.a is not None or inputs.b is not None:
+        return _pair(inputs)
+    if inputs.matrix is not None:
+        return _own(inputs.matrix, city)
+    for name in inputs.rules or ():
+        if name not in city.conflicts.rules:
+            raise BadInput("rules", f"{name[:60]!r} is no rule", tuple(city.conflicts.rules))
+    wanted = inputs.rules or list(city.conflicts.rules)
+    return ConflictRules(rules={name: city.conflicts.rules[name] for name in wanted})
+
+
+def _pair(inputs: Plans) -> ConflictRules:
+    """Two layers as a rule. Raises BadInput."""
+    for name, layer in (("a", inputs.a), ("b", inputs.b)):
+        if layer not in _SURFACES:
+            raise BadInput(name, f"{str(layer)[:60]!r} is not a layer of surfaces", _SURFACES)
+    if inputs.a == inputs.b:
+        raise BadInput("b", "a plan is compared with another plan, not with itself")
+    words = {"title": {"zh": "两图层叠加", "en": "Two layers"}, "basis": {"zh": "", "en": ""}}
+    rule = ConflictRule.model_validate(
+        {**words, "advice": words["basis"], "severity": "medium", "a": {"layer": inputs.a}, "b": {"layer": inputs.b},
+         "sliver": {"area": inputs.sliver_m2}}
     )  # fmt: skip
-    districts = moments.rows(catalog.default().layer("districts"), inputs.moment)
-    return sql.SQL(_OVERLAPS).format(
-        a=moments.rows(a, inputs.moment), b=moments.rows(b, inputs.moment),
-        a_key=sql.Identifier(a.key_field), b_key=sql.Identifier(b.key_field),
-        a_class=_class(a, "a"), b_class=_class(b, "b"), a_where=_counts(a, "a"), b_where=_counts(b, "b"),
-        district=sql.SQL(district).format(districts=districts), limit=sql.Literal(MAX_OVERLAPS + 1),
-    )  # fmt: skip
+    return ConflictRules(rules={_PAIR: rule})
 
 
-def _class(layer: Layer, alias: str) -> sql.Composable:
-    """The column by which the layer is drawn is the one that classes it."""
-    name = layer.style.by if layer.style else None
-    return sql.SQL("{}.{}").format(sql.Identifier(alias), sql.Identifier(name)) if name else sql.SQL("NULL")
+def _own(matrix: dict[str, Any], city: Catalog) -> ConflictRules:
+    """A matrix that came with the question. Raises BadInput naming what in it is wrong."""
+    try:
+        rules = ConflictRules.model_validate(matrix)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(".".join(map(str, ("matrix", *first["loc"]))), first["msg"]) from error
+    for place, problem in references.of_conflict_rules(rules, city.layers, city.codes):
+        raise BadInput(".".join(("matrix", *place)), problem)
+    return rules
 
 
-def _counts(layer: Layer, alias: str) -> sql.Composable:
-    """Which features of a layer can conflict."""
-    if layer.id == "planning_zones":
-        return sql.SQL("left({}.ghfldm, 2) = ANY ({})").format(sql.Identifier(alias), sql.Literal(list(_CONSTRUCTION)))
-    return sql.SQL("true")
+def _found(conn: Connection[Any], city: Catalog, rules: ConflictRules, inputs: Plans) -> dict[str, Conflicts]:
+    """The conflicts by each rule. Raises BadInput when there are too many for an answer."""
+    around = _district(conn, city, inputs)
+    districts, found, number = counties(conn, city), {}, 0
+    for name, rule in rules.rules.items():
+        a = sides.read(conn, city, rule.a, rule.value, inputs.moment, near=around)
+        if around is not None:
+            a = a.only(shapely.intersects(a.shapes, around[0]))
+        near = a.shapes if around is not None else None
+        b = sides.read(conn, city, rule.b, rule.bound, inputs.moment, near=near)
+        found[name] = find(name, rule, a, b, districts, Spread(None), lambda done, total: None)
+        number += len(found[name])
+        if number > MAX_CONFLICTS:
+            told = f"there are more than {MAX_CONFLICTS:,} conflicts; ask for one district, or for some of the rules"
+            raise BadInput("district", told)
+    return found
 
 
-def _feature(inputs: TwoPlans, row: tuple[Any, ...], shape: Any, area: float) -> dict[str, Any]:
-    a_id, a_class, b_id, b_class, a_release, b_release, _ = row
+def _district(conn: Connection[Any], city: Catalog, inputs: Plans) -> Shapes | None:
+    """The district that is asked for. Raises BadInput for one that there is not."""
+    if inputs.district is None:
+        return None
+    rows = moments.rows(city.layer("districts"), inputs.moment)
+    query, params = sql.SQL(_DISTRICT).format(rows), inputs.moment.values | {"district": inputs.district}
+    row = conn.execute(query, params).fetchone()
+    if row is None:
+        raise BadInput("district", f"there is no district {inputs.district}")
+    return np.array([shapely.from_wkb(row[0])], dtype=object)
+
+
+def _release(conn: Connection[Any], city: Catalog, name: str, inputs: Plans) -> int | None:
+    """The release of a layer that the answer is from."""
+    layer = city.layer(name)
+    known = inputs.as_of is not None
+    of = as_of.release_at(layer, sql.Placeholder("known_at")) if known else as_of.newest(layer)
+    row = conn.execute(sql.SQL("SELECT {}").format(of), {"known_at": inputs.as_of}).fetchone()
+    assert row is not None
+    return None if row[0] is None else int(row[0])
+
+
+def _totals(found: Conflicts) -> dict[str, Any]:
+    slivers = found.columns["sliver"].to_numpy(dtype=bool)
+    area = found.columns["area"].to_numpy(dtype=float)
     return {
-        "type": "Feature", "id": f"{a_id}|{b_id}", "geometry": shapely.geometry.mapping(shape),
-        "properties": {
-            "a_layer": inputs.a, "a_id": a_id, "a_class": a_class, "b_layer": inputs.b, "b_id": b_id,
-            "b_class": b_class, "area_m2": round(area, 2), "a_release": a_release, "b_release": b_release,
-        },
+        "conflicts": int((~slivers).sum()), "area_m2": round(float(area[~slivers].sum()), 2),
+        "slivers": int(slivers.sum()), "slivers_area_m2": round(float(area[slivers].sum()), 4),
     }  # fmt: skip
+
+
+def _collection(found: dict[str, Conflicts], *, sliver: bool) -> dict[str, Any]:
+    """Conflicts as GeoJSON: those that are slivers, or those that are not."""
+    features = []
+    for conflicts in found.values():
+        which = np.flatnonzero(conflicts.columns["sliver"].to_numpy(dtype=bool) == sliver)
+        rows = conflicts.columns.iloc[which].drop(columns=["area"])
+        areas = conflicts.columns["area"].to_numpy(dtype=float)[which].round(2)
+        for row, area, shape in zip(rows.to_dict("records"), areas, conflicts.shapes[which], strict=True):
+            properties = {key: value for key, value in row.items() if value is not None and value == value}  # noqa: PLR0124 - NaN
+            features.append(
+                {"type": "Feature", "id": properties.pop("code"), "geometry": shapely.geometry.mapping(shape),
+                 "properties": properties | {"area_m2": float(area)}}
+            )  # fmt: skip
+    return {"type": "FeatureCollection", "features": features}

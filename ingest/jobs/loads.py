@@ -9,7 +9,7 @@ import asyncio
 import errno
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
@@ -35,6 +35,7 @@ from shikong.ingest.errors import IngestError, QualityStop, SourceAway, Unreadab
 from shikong.ingest.features import Options, Progress, file_digest
 from shikong.ingest.job import ingest
 from shikong.ingest.jobs import fetch, folders
+from shikong.ingest.jobs.chores import Chore
 from shikong.ingest.quality import report as quality
 from shikong.ingest.readers import remote
 from shikong.ingest.report import Report
@@ -113,9 +114,10 @@ class _Track:
 class Loads:
     """The tasks of a worker over one store and one catalogue."""
 
-    def __init__(self, store: Database, catalog: Catalog) -> None:
+    def __init__(self, store: Database, catalog: Catalog, chores: Sequence[Chore] = ()) -> None:
         self._store = store
         self._catalog = catalog
+        self._chores = chores
         #: The jobs that run now.
         self.running: set[int] = set()
 
@@ -129,6 +131,8 @@ class Loads:
         app.task(name=LOAD, pass_context=True, retry=Backoff())(self.load)
         app.task(name=folders.TAKE, pass_context=True, retry=Backoff())(self.take)
         refresh: Any = app.task(name=REFRESH, pass_context=True, retry=Backoff())(self.refresh)
+        for chore in self._chores:
+            app.task(name=chore.name, pass_context=True, retry=Backoff())(partial(self.do, chore))
         zone = ZoneInfo(self._catalog.city.timezone)
         for layer in self._catalog:
             if layer.source is None or layer.source.schedule is None or layer.source.url is None:
@@ -184,6 +188,10 @@ class Loads:
             if final:
                 folders.put_away(path, "failed", job, _refusal(error, path.parent))
             raise
+
+    async def do(self, chore: Chore, context: JobContext, *, shown: str, principal: Any = None) -> None:
+        """Do what follows from releases."""
+        await self._run(context, chore.work)
 
     def _take(self, source: Path, job: int, layer: str, database: Database, progress: Progress) -> str:
         path = folders.where_is(source, job)

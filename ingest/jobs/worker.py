@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -17,7 +18,9 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 from psycopg import sql
 
+from shikong.ingest.jobs import chores as following
 from shikong.ingest.jobs import folders
+from shikong.ingest.jobs.chores import Chore
 from shikong.ingest.jobs.loads import ATTEMPTS, Loads
 from shikong.layers.catalog import Catalog
 from shikong.store import jobs, queue
@@ -43,32 +46,35 @@ class Timing:
     look: float = 2.0
 
 
-def run(store: Database, catalog: Catalog, timing: Timing, *, once: bool) -> None:
+def run(store: Database, catalog: Catalog, timing: Timing, *, once: bool, chores: Sequence[Chore] = ()) -> None:
     """Work until SIGTERM or SIGINT, or until the queue is empty when `once`.
 
+    chores: what is to be done when releases ask for it, besides loads.
     A database that goes away is waited for; when `once`, DatabaseAway is raised instead.
     """
-    asyncio.run(_run(store, catalog, timing, once))
+    asyncio.run(_run(store, catalog, timing, once, chores))
 
 
-async def _run(store: Database, catalog: Catalog, timing: Timing, once: bool) -> None:
+async def _run(store: Database, catalog: Catalog, timing: Timing, once: bool, chores: Sequence[Chore]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     watch = folders.Watch(store.settings.data, tuple(catalog), timing.still_for)
     gone: int | None = None
     while not stop.is_set():
-        loads = Loads(store, catalog)
+        loads = Loads(store, catalog, chores)
         app = loads.app()
         worker = Worker(
             app, wait=not once, fetch_job_polling_interval=timing.look, abort_job_polling_interval=timing.look,
             shutdown_graceful_timeout=timing.grace, install_signal_handlers=False,
             update_heartbeat_interval=timing.heartbeat, stalled_worker_timeout=timing.silent_for,
         )  # fmt: skip
-        rounds = None if once else _Rounds(store, timing, watch, worker, loads)
+        rounds = None if once else _Rounds(store, timing, watch, worker, loads, chores)
         try:
             if once:
                 await asyncio.to_thread(prune, store)
+                for chore in chores:
+                    await asyncio.to_thread(defer_chore, store, chore)
             await _until_stopped(app, worker, gone, rounds, stop)
             if once:
                 return
@@ -114,6 +120,7 @@ class _Rounds:
     watch: folders.Watch
     worker: Worker
     loads: Loads
+    chores: Sequence[Chore]
     _adrift: set[int] = field(default_factory=set)
     _pruned: float = -_PRUNE_EVERY
 
@@ -129,6 +136,8 @@ class _Rounds:
         if time.monotonic() - self._pruned >= _PRUNE_EVERY:
             prune(self.store)
             self._pruned = time.monotonic()
+        for chore in self.chores:
+            defer_chore(self.store, chore)
         try:
             deliveries = self.watch.look(time.monotonic())
         except OSError as error:  # a network share that is away, or closed to us
@@ -149,6 +158,13 @@ class _Rounds:
         if self._adrift & adrift:  # seen twice: not one that begins or ends just now
             raise DatabaseAway(f"the end of jobs {sorted(adrift)} could not be written; they are begun anew")
         self._adrift = adrift
+
+
+def defer_chore(store: Database, chore: Chore) -> None:
+    """Defer a chore if it is due."""
+    job = following.defer(store, chore)
+    if job is not None:
+        LOG.info("chore_deferred", chore=chore.name, job=job)
 
 
 _OURS = sql.SQL("SELECT id FROM procrastinate.procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker)s")

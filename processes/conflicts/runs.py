@@ -117,6 +117,31 @@ def update(database: Database, catalog: Catalog, progress: Progress, *, whole: b
     return Outcome(release, seen, len(rows), plan.stale is None)
 
 
+#: Seconds after a release before it is looked at: several plans are often released together.
+_QUIET = 5
+
+_STATE = """
+    SELECT
+        coalesce(max(id), 0),
+        coalesce(max(published_at) < clock_timestamp() - make_interval(secs => %(quiet)s), false)
+    FROM shikong.release WHERE layer = ANY(%(layers)s) AND published_at IS NOT NULL
+"""
+_SEEN = """
+    SELECT coalesce((
+        SELECT (SELECT max((seen ->> 'release')::integer) FROM jsonb_each(inputs) AS each (layer, seen))
+        FROM shikong.conflict_run WHERE id = (SELECT max(id) FROM shikong.conflict_run) AND rules = %(rules)s
+    ), 0)
+"""
+
+
+def due(database: Database, catalog: Catalog) -> str | None:
+    """A word for the state of plans and rules that no run has seen; None where the last one saw what there is."""
+    rules = _digest(catalog)
+    newest, quiet = database.thread_fetch(sql.SQL(_STATE), {"layers": _inputs(catalog), "quiet": _QUIET})[0]
+    seen = database.thread_fetch(sql.SQL(_SEEN), {"rules": rules})[0][0]
+    return f"{rules}:{newest}" if quiet and newest > seen else None
+
+
 def _inputs(catalog: Catalog) -> list[str]:
     """The layers that conflicts depend on."""
     return sorted({*catalog.conflicts.layers, _DISTRICTS})
@@ -169,7 +194,7 @@ def _planned(conn: Connection[Any], catalog: Catalog, last: _Run | None) -> _Pla
     inputs = {name: changes.see(conn, catalog.layer(name)) for name in _inputs(catalog)}
     row = conn.execute("SELECT now()").fetchone()
     assert row is not None
-    run, districts = _Run(inputs, row[0]), _districts(conn, catalog)
+    run, districts = _Run(inputs, row[0]), counties(conn, catalog)
     changed = None if last is None else _changed(conn, catalog, last, run)
     if changed is None:
         return _Plan(run, _whole(conn, catalog), districts, None)
@@ -195,8 +220,8 @@ def _changed(conn: Connection[Any], catalog: Catalog, last: _Run, run: _Run) -> 
     return found
 
 
-def _districts(conn: Connection[Any], catalog: Catalog) -> Districts:
-    """The counties."""
+def counties(conn: Connection[Any], catalog: Catalog) -> Districts:
+    """The counties by which conflicts are told."""
     layer = catalog.layer(_DISTRICTS)
     rows = conn.execute(
         sql.SQL("SELECT xzqdm, st_asbinary(geom) FROM {} WHERE level = 'county' ORDER BY xzqdm").format(
@@ -217,17 +242,9 @@ def _whole(conn: Connection[Any], catalog: Catalog) -> list[_Work]:
         return known[side, value]
 
     return [
-        _Work(name, rule, side_of(rule.a, _value(rule)), side_of(rule.b, _bound(rule)))
+        _Work(name, rule, side_of(rule.a, rule.value), side_of(rule.b, rule.bound))
         for name, rule in catalog.conflicts.rules.items()
     ]  # fmt: skip
-
-
-def _value(rule: ConflictRule) -> str | None:
-    return rule.limit.value if rule.limit else None
-
-
-def _bound(rule: ConflictRule) -> str | None:
-    return rule.limit.bound if rule.limit else None
 
 
 def _works(
@@ -235,8 +252,8 @@ def _works(
 ) -> Iterator[_Work]:
     """What has to be laid over each other again for a rule after changes."""
     of_a, of_b = changed[rule.a.layer], changed[rule.b.layer]
-    read_a = partial(sides.read, conn, catalog, rule.a, _value(rule), NOW)
-    read_b = partial(sides.read, conn, catalog, rule.b, _bound(rule), NOW)
+    read_a = partial(sides.read, conn, catalog, rule.a, rule.value, NOW)
+    read_b = partial(sides.read, conn, catalog, rule.b, rule.bound, NOW)
     if rule.relation == "uncovered":
         came = read_b(keys=sorted(of_b.keys)).shapes if of_b else of_b.former
         around = read_a(near=np.concatenate([came, sides.surroundings(of_b.former, rule.b.within)])) if of_b else None

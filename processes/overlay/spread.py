@@ -19,6 +19,7 @@ import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 
+from shikong.processes.errors import SchedulerAway
 from shikong.processes.overlay import kernel
 from shikong.processes.overlay.kernel import Numbers, Pairs, Pieces, Relation, Shapes
 
@@ -60,10 +61,6 @@ class _Stretch:
 
 def _stretch(relation: Relation, first: pa.Array, second: pa.Array, pairs: Pairs) -> _Stretch:
     return _Stretch(relation, kernel.unpacked(first), kernel.unpacked(second), pairs, (_NOWHERE, _NOWHERE))
-
-
-class SchedulerAway(Exception):
-    """The scheduler that SHIKONG_DASK names does not answer."""
 
 
 class Spread:

@@ -60,8 +60,8 @@ def home(tmp_path: Path) -> Path:
 BROKEN = [
     ("conflicts.yml", "layer: urban_growth_boundary", "layer: nowhere", "rules.growth_on_farmland.a.layer", "not a layer of surfaces"),
     ("conflicts.yml", "layer: urban_growth_boundary", "layer: roads", "rules.growth_on_farmland.a.layer", "not a layer of surfaces"),
-    ("conflicts.yml", "group: construction", "group: houses", "rules.construction_on_farmland.a.group", "no group"),
-    ("conflicts.yml", "group: construction", "classes: [\"9999\"]", "rules.construction_on_farmland.a.classes", "no classes of planning_zones"),
+    ("conflicts.yml", "group: construction", "group: houses", "rules.built_on_farmland.a.group", "no group"),
+    ("conflicts.yml", "group: construction", "classes: [\"9999\"]", "rules.built_on_farmland.a.classes", "no classes of parcels"),
     ("conflicts.yml", "b: {layer: permanent_farmland}", "b: {layer: urban_growth_boundary}", "rules.growth_on_farmland", "the same layer"),
     ("conflicts.yml", "severity: high", "severity: grave", "rules.growth_on_farmland.severity", "Input should be"),
     ("conflicts.yml", "a: {layer: urban_growth_boundary}", "limit: {value: zone, at_most: area}\n    a: {layer: urban_growth_boundary}", "rules.growth_on_farmland.limit", "not a number field"),

@@ -1,0 +1,102 @@
+"""What declarations say of each other: whether the layers, fields, codes and lists that they name are there.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from shikong.layers import yaml_source
+from shikong.layers.code_lists import CodeList, Crosswalk
+from shikong.layers.conflict_rules import ConflictRule, ConflictRules
+from shikong.layers.errors import Fault
+from shikong.layers.model import Layer
+from shikong.layers.rules import References
+
+
+def of_layer(home: Path, layer: Layer, layers: dict[str, Layer], codes: dict[str, CodeList]) -> Iterator[Fault]:
+    path = home / layer.theme / f"{layer.id}.yml"
+    yield from _code_faults(path, layer, codes)
+    for number, rule in enumerate(layer.quality):
+        target = getattr(rule, "layer", None)
+        if target is None:
+            continue
+        if target not in layers or layers[target].kind != "features":
+            yield Fault(path, 1, f"quality.{number}.layer", f"{target!r} is not a layer of features")
+        elif isinstance(rule, References) and rule.to not in layers[target].fields:
+            yield Fault(path, 1, f"quality.{number}.to", f"{target} has no field {rule.to!r}")
+    if layer.stations and (layer.stations not in layers or layers[layer.stations].geometry != "Point"):
+        yield Fault(path, 1, "stations", f"{layer.stations!r} is not a layer of points")
+    if layer.source and layer.source.folder:
+        same = [other.id for other in layers.values() if other.source and other.source.folder == layer.source.folder]
+        if len(same) > 1:
+            yield Fault(path, 1, "source.folder", f"is watched for {', '.join(same)}; each layer needs its own")
+
+
+def _code_faults(path: Path, layer: Layer, codes: dict[str, CodeList]) -> Iterator[Fault]:
+    named = {f"fields.{name}": field.codes for name, field in layer.fields.items()}
+    named |= {f"parameters.{name}": parameter.codes for name, parameter in layer.parameters.items()}
+    for place, name in named.items():
+        if name and name not in codes:
+            yield Fault(path, 1, f"{place}.codes", f"no code list {name!r}; known: {sorted(codes)}")
+    if layer.tiles and layer.style and layer.style.by:
+        listed = codes.get(layer.fields[layer.style.by].codes or "")
+        if unknown := set(layer.tiles.appears_from) - set(listed.codes if listed else ()):
+            yield Fault(path, 1, "tiles.appears_from", f"{sorted(unknown)} are no codes of {layer.style.by}")
+
+
+def of_crosswalk(path: Path, crosswalk: Crosswalk, codes: dict[str, CodeList]) -> Iterator[Fault]:
+    named = {"from": crosswalk.from_list, "to": crosswalk.to_list}
+    if unknown := {place: name for place, name in named.items() if name not in codes}:
+        for place, name in unknown.items():
+            yield Fault(
+                path, yaml_source.line_of(path, (place,)), place, f"no code list {name!r}; known: {sorted(codes)}"
+            )
+        return
+    known, told = codes[crosswalk.from_list].codes, codes[crosswalk.to_list].codes
+    for code, counterpart in crosswalk.codes.items():
+        for name, listed, value in (("from", known, code), ("to", told, counterpart)):
+            if value not in listed:
+                line = yaml_source.line_of(path, ("codes", code))
+                yield Fault(path, line, f"codes.{code}", f"{value!r} is no code of {named[name]}")
+    if missing := [code for code in known if code not in crosswalk.codes]:
+        line = yaml_source.line_of(path, ("codes",))
+        yield Fault(path, line, "codes", f"these codes of {crosswalk.from_list} have no counterpart: {missing}")
+
+
+def classes(layer: Layer, codes: dict[str, CodeList]) -> CodeList | None:
+    """The code list by which a layer's features are classed: that of the field by which they are drawn."""
+    by = layer.style.by if layer.style else None
+    return codes.get(layer.fields[by].codes or "") if by else None
+
+
+def of_conflict_rules(
+    conflicts: ConflictRules, layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What in rules does not fit the layers and code lists: where, as keys from the top, and what."""
+    for name, rule in conflicts.rules.items():
+        for place, problem in _faults_of_rule(rule, layers, codes):
+            yield ("rules", name, *place), problem
+
+
+def _faults_of_rule(
+    rule: ConflictRule, layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with a rule: where, and what."""
+    for name, side in (("a", rule.a), ("b", rule.b)):
+        layer = layers.get(side.layer)
+        if layer is None or "Polygon" not in (layer.geometry or ""):
+            yield (name, "layer"), f"{side.layer!r} is not a layer of surfaces"
+            continue
+        listed = classes(layer, codes)
+        known: set[str] = set(listed.codes) if listed else set()
+        if unknown := [code for code in side.classes if code not in known]:
+            yield (name, "classes"), f"{unknown} are no classes of {layer.id}; classes: {sorted(known)}"
+        if side.group and (listed is None or side.group not in listed.groups):
+            groups = sorted(listed.groups) if listed else []
+            yield (name, "group"), f"{side.group!r} is no group of the classes of {layer.id}; groups: {groups}"
+        number = rule.limit and (rule.limit.value if name == "a" else rule.limit.bound)
+        if number and (number not in layer.fields or layer.fields[number].type not in ("number", "integer")):
+            yield ("limit",), f"{number!r} is not a number field of {layer.id}"
