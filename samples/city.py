@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from shikong.layers import catalog
 from shikong.samples import (
+    blueprint,
     buildings,
     conflicts,
     cover,
@@ -87,7 +88,8 @@ def _quiet(_: str) -> None:
 def generate(
     size: str, out: Path, *, seed: int = SEED, now: datetime | None = None, progress: Callable[[str], None] = _quiet
 ) -> Manifest:
-    """Generate a sample city into a folder and write its manifest.json.
+    """Generate a sample city into a folder and write its manifest.json, and known_conflicts.json: what checks of its
+    plans against each other have to find.
 
     The same size, seed and now give the same content. ``now`` is cut to the hour; without it, it is the
     current hour in Shanghai. Raises KeyError for an unknown size.
@@ -105,15 +107,21 @@ def generate(
     base = ground.prepare(seed)
     done("districts", "districts.gpkg", districts.deliver(base, out / "districts.gpkg"))
     covered = _survey(base, wanted, out, done)
-    for layer, count in conflicts.deliver(base, out).items():
-        done(layer, f"{layer}.gpkg", count)
+    plans = conflicts.deliver(base, out)
+    for layer, (codes, _) in plans.written.items():
+        done(layer, f"{layer}.gpkg", len(codes))
     relief = _water(base, wanted, now, out, done)
     done("land_cover", "land_cover.tif", cover.deliver(covered, out / "land_cover.tif"))
     done("imagery", "imagery.tif", cover.imagery(seed, covered, relief, out / "imagery.tif"))
     count, venues = culture.venues(base, out / "culture_venues.csv")
     done("culture_venues", "culture_venues.csv", count)
     done("culture_events", "culture_events.geojson", culture.events(base, venues, now, out / "culture_events.geojson"))
-    done("heritage_sites", "heritage_sites.geojson", culture.heritage(base, out / "heritage_sites.geojson"))
+    sites = culture.heritage(base, out / "heritage_sites.geojson")
+    done("heritage_sites", "heritage_sites.geojson", len(sites))
+    more, known = blueprint.deliver(base, plans, sites, out)
+    for layer, (file, count) in more.items():
+        done(layer, file, count)
+    write.document(out / "known_conflicts.json", plans.known + known)
     titles = catalog.default().layers
     steps: list[Step] = [
         {"layer": layer, "file": file, "rows": count, "title": f"{titles[layer].title.zh}（{write.LABEL}）"}

@@ -2,8 +2,7 @@
 
 Planted between the urban growth boundary and permanent farmland, the growth boundary and the
 ecological redline, and planning zones of construction (classes 07 to 13) and permanent farmland.
-Outside of the planted pairs these layers do not overlap. The areas are ellipsoidal, of the
-geometries as they are written (EPSG:4490).
+Outside of the planted pairs these layers do not overlap.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -17,9 +16,10 @@ from typing import Any
 import numpy as np
 import shapely
 
-from shikong.samples import names, planning, write
+from shikong.samples import names, plan_files, planning
 from shikong.samples.ground import Ground
-from shikong.samples.plane import Shapes, area_m2, circle, generator, polygons_of, shapes_to_degrees
+from shikong.samples.plan_files import Known, Written
+from shikong.samples.plane import circle, generator, polygons_of
 from shikong.samples.planning import PLAN, Plan
 
 #: Radius or half length in metres, half width (0 = a rounded block), and what each case is.
@@ -53,10 +53,10 @@ def plant(ground: Ground, plan: Plan) -> Planted:
     rng = generator(ground.seed, "conflicts")
     growth, zones = {}, {}
     count = len(GROWTH_CASES) + len(ZONE_CASES)
-    chosen = _chosen(ground, plan, count, rng)
+    chosen = free_farmland(ground, plan, count, rng)
     for (reach, half, what), position in zip(GROWTH_CASES, chosen[: len(GROWTH_CASES)], strict=True):
         village = plan.farmland_village[position]
-        shape = _across(plan.farmland.shapes[position], reach, half, rng)
+        shape = across(plan.farmland.shapes[position], reach, half, rng)
         shape = polygons_of(shapely.intersection(shape, shapely.buffer(ground.villages.shapes[village], -1)))
         name = names.village(ground.seed, village) + "片区"
         added = plan.growth.add(shape, name=name, zone="flexible", xzqdm=ground.county(village))
@@ -65,7 +65,7 @@ def plant(ground: Ground, plan: Plan) -> Planted:
     for (reach, half, code, what), position in zip(ZONE_CASES, chosen[len(GROWTH_CASES) :], strict=True):
         village = plan.farmland_village[position]
         base = plan.field_zone[village]
-        shape = _across(plan.farmland.shapes[position], reach, half, rng)
+        shape = across(plan.farmland.shapes[position], reach, half, rng)
         shape = polygons_of(shapely.intersection(shape, plan.zones.shapes[base]))
         plan.zones.shapes[base] = polygons_of(shapely.difference(plan.zones.shapes[base], shape))
         name = names.village(ground.seed, village) + "地块"
@@ -73,7 +73,7 @@ def plant(ground: Ground, plan: Plan) -> Planted:
     return Planted(growth, zones)
 
 
-def _chosen(ground: Ground, plan: Plan, count: int, rng: np.random.Generator) -> list[int]:
+def free_farmland(ground: Ground, plan: Plan, count: int, rng: np.random.Generator) -> list[int]:
     """Farmland of villages free of corridors and of the redline, all over the city."""
     red = shapely.STRtree(plan.redline.shapes)
     found: list[int] = []
@@ -90,7 +90,7 @@ def _chosen(ground: Ground, plan: Plan, count: int, rng: np.random.Generator) ->
     return found
 
 
-def _across(target: Any, reach: float, half: float, rng: np.random.Generator) -> Any:
+def across(target: Any, reach: float, half: float, rng: np.random.Generator) -> Any:
     """A block or strip over the outline of the target, part inside of it and part outside."""
     outline = shapely.get_exterior_ring(shapely.get_parts(target)[0])
     at = float(rng.random())
@@ -114,7 +114,7 @@ def _plant_red(ground: Ground, plan: Plan, rng: np.random.Generator) -> dict[int
     for reach, half, what in RED_CASES:
         while True:
             position = order.pop()
-            shape = _across(plan.redline.shapes[position], reach, half, rng)
+            shape = across(plan.redline.shapes[position], reach, half, rng)
             shape = polygons_of(shapely.intersection(shape, shapely.buffer(ground.city, -5)))
             for hit in farmland.query(shape, predicate="dwithin", distance=3):
                 away = shapely.buffer(plan.farmland.shapes[int(hit)], 3, quad_segs=2)
@@ -127,52 +127,32 @@ def _plant_red(ground: Ground, plan: Plan, rng: np.random.Generator) -> dict[int
     return planted
 
 
-def deliver(ground: Ground, out: Path) -> dict[str, int]:
-    """Write the four planning layers (EPSG:4490) and known_conflicts.json; returns rows by layer.
+@dataclass(frozen=True)
+class Delivered:
+    """The plan with its conflicts, what is written of it, and the pairs that conflict."""
 
-    The file known_conflicts.json is what a conflict check over these layers has to find.
-    """
+    plan: Plan
+    planted: Planted
+    written: Written
+    known: list[Known]
+
+
+def deliver(ground: Ground, out: Path) -> Delivered:
+    """Write the four planning layers (EPSG:4490)."""
     plan = planning.make(ground)
     planted = plant(ground, plan)
-    layers = {
-        "urban_growth_boundary": ("CZ", plan.growth),
-        "permanent_farmland": ("YN", plan.farmland),
-        "ecological_redline": ("ST", plan.redline),
-        "planning_zones": ("GH", plan.zones),
-    }
-    written: dict[str, tuple[list[str], Shapes]] = {}
-    for layer, (prefix, content) in layers.items():
-        codes = [f"{prefix}{row['xzqdm']}{number:06d}" for number, row in enumerate(content.rows, 1)]
-        shapes = _rounded(write.array(content.shapes))
-        columns = {"code": codes, **{key: [row[key] for row in content.rows] for key in content.rows[0]}}
-        write.features(out / f"{layer}.gpkg", shapes, columns, "MultiPolygon", 4490)
-        written[layer] = (codes, shapes)
-    known = _known(written, "urban_growth_boundary", planted.growth, ("permanent_farmland", "ecological_redline"))
-    known += _known(written, "planning_zones", planted.zones, ("permanent_farmland",))
-    write.document(out / "known_conflicts.json", known)
-    return {layer: len(codes) for layer, (codes, _) in written.items()}
-
-
-def _rounded(shapes: Shapes) -> Shapes:
-    """Geometries in degrees; where rounding closed a narrow neck, the parts on both sides of it."""
-    turned: Shapes = shapes_to_degrees(write.multi(shapes, "MultiPolygon"))
-    for index in np.flatnonzero(~shapely.is_valid(turned)):
-        turned[index] = polygons_of(shapely.make_valid(turned[index], method="structure", keep_collapsed=False))
-    return turned
-
-
-def _known(
-    written: dict[str, tuple[list[str], Shapes]], layer: str, planted: dict[int, str], others: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """The pairs that the planted objects of a layer make with the other layers."""
-    codes, shapes = written[layer]
-    known = []
-    for position, what in planted.items():
-        for other in others:
-            other_codes, other_shapes = written[other]
-            for hit in sorted(shapely.STRtree(other_shapes).query(shapes[position], predicate="intersects").tolist()):
-                area = area_m2(shapely.intersection(shapes[position], other_shapes[hit]))
-                if area > 0:
-                    known.append({"a_layer": layer, "a_id": codes[position], "b_layer": other,
-                                  "b_id": other_codes[hit], "area_m2": round(area, 4), "what": what})  # fmt: skip
-    return known
+    written = plan_files.write_layers(
+        out,
+        {
+            "urban_growth_boundary": ("CZ", plan.growth),
+            "permanent_farmland": ("YN", plan.farmland),
+            "ecological_redline": ("ST", plan.redline),
+            "planning_zones": ("GH", plan.zones),
+        },
+    )
+    known = [
+        *plan_files.overlaps(written, "urban_growth_boundary", planted.growth, "permanent_farmland"),
+        *plan_files.overlaps(written, "urban_growth_boundary", planted.growth, "ecological_redline"),
+        *plan_files.overlaps(written, "planning_zones", planted.zones, "permanent_farmland"),
+    ]
+    return Delivered(plan, planted, written, known)

@@ -109,8 +109,8 @@ def events(ground: Ground, places_: list[tuple[Row, Place]], now: datetime, path
     return write.geojson(path, rows, points)
 
 
-def heritage(ground: Ground, path: Path) -> int:
-    """Write the heritage sites; returns the rows."""
+def heritage(ground: Ground, path: Path) -> list[tuple[Row, Place]]:
+    """Write the heritage sites; returns each with its place."""
     rng = generator(ground.seed, "heritage")
     wanted = list(HERITAGE)
     rural = np.flatnonzero(~ground.villages.urban())
@@ -128,4 +128,6 @@ def heritage(ground: Ground, path: Path) -> int:
             "site_id": f"WW{county.code}{number:04d}", "name": name, "type": kind, "level": level, "era": era,
             "address": f"山东省聊城市{county.name}", "xzqdm": county.code,
         })  # fmt: skip
-    return write.geojson(path, rows, [item[4] for item in wanted])
+    places_ = [item[4] for item in wanted]
+    write.geojson(path, rows, places_)
+    return list(zip(rows, places_, strict=True))

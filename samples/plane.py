@@ -32,7 +32,7 @@ DEGREES = 8
 
 
 @cache
-def _transformer(source: int, target: int) -> Transformer:
+def _transformer(source: int | str, target: int | str) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
 
 
@@ -95,6 +95,14 @@ def area_m2(shape: Any) -> float:
     """Ellipsoidal area in m2 of a polygon, multipolygon or collection in EPSG:4490 degrees."""
     parts = [part for part in shapely.get_parts(shape) if part.geom_type in ("Polygon", "MultiPolygon")]
     return float(sum(abs(GEOD.geometry_area_perimeter(shapely.orient_polygons(part))[0]) for part in parts))
+
+
+def areas_m2(shapes: Shapes) -> Floats:
+    """Ellipsoidal areas in m2 of many surfaces in EPSG:4490 degrees, taken in a plane that keeps areas."""
+    plane = _transformer("+proj=longlat +a=6378137 +rf=298.257222101", "+proj=cea +a=6378137 +rf=298.257222101")
+    turned = shapely.transform(shapes, lambda xy: np.column_stack(plane.transform(xy[:, 0], xy[:, 1])))
+    areas: Floats = shapely.area(turned)
+    return areas
 
 
 def polygons_of(shape: Any) -> Any:

@@ -70,7 +70,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Plan:
-    """The four planning layers; ``field_zone`` is the position of a village's zone of cropland."""
+    """The four planning layers.
+
+    ``field_zone`` is the position of a village's zone of cropland, ``blocks`` has the zones that are blocks of a town
+    and the quarter of each.
+    """
 
     growth: Layer
     farmland: Layer
@@ -78,11 +82,12 @@ class Plan:
     zones: Layer
     field_zone: dict[int, int]
     farmland_village: list[int]
+    blocks: dict[int, int]
 
 
 def make(ground: Ground) -> Plan:
     """The plan of the city, free of conflicts."""
-    plan = Plan(Layer(), Layer(), Layer(), Layer(), {}, [])
+    plan = Plan(Layer(), Layer(), Layer(), Layer(), {}, [], {})
     reserve = _reserve(ground)
     sites = [ground.site(index) for index in range(len(ground.villages.shapes))]
     _growth(ground, plan, sites, reserve)
@@ -191,7 +196,9 @@ def _quarter_zones(ground: Ground, plan: Plan, index: int, site: Site) -> None:
         corner: Floats = np.array([(0, 0), a * east, a * east + b * north, b * north]) + site_xy
         plot = _free(site, shapely.intersection(inset, shapely.polygons(corner)))
         if not plot.is_empty:
-            plan.zones.add(plot, ghfldm=code, name=f"地块{index:05d}", plan=PLAN, xzqdm=ground.county(index))
+            name = f"地块{index:05d}"
+            position = plan.zones.add(plot, ghfldm=code, name=name, plan=PLAN, xzqdm=ground.county(index))
+            plan.blocks[position] = index
     streets = _free(site, shapely.difference(site.shape, inset))
     plan.zones.add(streets, ghfldm="1207", name="城市道路", plan=PLAN, xzqdm=ground.county(index))
 

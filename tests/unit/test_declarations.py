@@ -130,12 +130,12 @@ def test_two_layers_cannot_watch_one_folder(home: Path) -> None:
 
 
 def test_all_mistakes_are_told_together(home: Path) -> None:
-    for file in ("base/roads.yml", "water/rivers.yml"):
+    for file in ("base/roads.yml", "water/precipitation.yml"):
         path = home / file
         path.write_text(path.read_text(encoding="utf-8").replace("steward:", "stewart:"), encoding="utf-8")
     with pytest.raises(DeclarationError) as caught:
         catalog.load(home)
-    assert {fault.file.name for fault in caught.value.faults} == {"roads.yml", "rivers.yml"}
+    assert {fault.file.name for fault in caught.value.faults} == {"roads.yml", "precipitation.yml"}
 
 
 def test_a_file_that_is_not_utf8_is_told(home: Path) -> None:

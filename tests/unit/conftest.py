@@ -1,0 +1,29 @@
+"""The sample city as files, made twice, for the tests of what is in it.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shikong.samples import city
+from support.sample_files import NOW
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny sample city."""
+    out = tmp_path_factory.mktemp("sample")
+    city.generate("tiny", out, now=NOW)
+    return out
+
+
+@pytest.fixture(scope="session")
+def again(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same city once more."""
+    out = tmp_path_factory.mktemp("again")
+    city.generate("tiny", out, now=NOW)
+    return out
