@@ -50,12 +50,27 @@ class Catalog:
 
     def classes_of(self, side: Side) -> frozenset[str] | None:
         """The codes of the features that a side of a conflict rule is about; None for all features."""
-        listed = references.classes(self.layers[side.layer], self.codes)
+        listed = references.classes(self.layers[side.layer], side.by, self.codes)
         if listed is None or not (side.classes or side.group):
             return None
         if side.group:
             return frozenset(code for code in listed.codes if listed.group_of(code) == side.group)
         return frozenset(code for code in listed.codes if any(listed.within(code, top) for top in side.classes))
+
+    def class_field(self, side: Side) -> tuple[str | None, str | None]:
+        """The field that classes a side's features, and the code list of its codes; None where there is none."""
+        layer = self.layers[side.layer]
+        by = side.by or (layer.style.by if layer.style else None)
+        return by, layer.fields[by].codes if by else None
+
+    def tops(self, from_list: str, to_list: str) -> dict[str, str]:
+        """For each code of a list the top code of another (or the same) that it lies below; a crosswalk leads there."""
+        listed = self.codes[to_list]
+        across: dict[str, str] = {code: code for code in self.codes[from_list].codes}
+        if from_list != to_list:
+            pair = from_list, to_list
+            across = next(c.codes for c in self.crosswalks.values() if (c.from_list, c.to_list) == pair)
+        return {code: (counterpart, *listed.ancestors(counterpart))[-1] for code, counterpart in across.items()}
 
 
 def load(home: Path = HOME) -> Catalog:
@@ -119,7 +134,7 @@ class _Found:
         for layer in self.layers.values():
             self.faults += references.of_layer(self.home, layer, self.layers, self.codes)
         matrix = self.home / "conflicts.yml"
-        for place, problem in references.of_conflict_rules(self.conflicts, self.layers, self.codes):
+        for place, problem in references.of_conflict_rules(self.conflicts, self.layers, self.codes, self.crosswalks):
             self.faults.append(Fault(matrix, yaml_source.line_of(matrix, place), ".".join(place), problem))
 
 

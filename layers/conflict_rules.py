@@ -18,9 +18,10 @@ class Side(Declared):
     """Which features of a layer a rule is about: those in some classes, or all."""
 
     layer: Identifier
-    classes: tuple[str, ...] = Field(
-        (), description="codes of the field by which the layer is drawn, each with all codes below it; all without"
+    by: Identifier | None = Field(
+        None, description="the field with codes that classes its features; without, the one by which it is drawn"
     )
+    classes: tuple[str, ...] = Field((), description="codes of that field, each with all codes below it; all without")
     group: Identifier | None = Field(None, description="the classes of a group of the code list, as construction")
     within: float = Field(0, ge=0, le=10_000, description="its surroundings belong to it, so many metres wide")
 
@@ -68,6 +69,10 @@ class ConflictRule(Declared):
     a: Side
     b: Side
     limit: Limit | None = Field(None, description="where both meet, only pairs that break it are conflicts")
+    differing: bool = Field(
+        False,
+        description="only pairs whose classes lie below different top codes of B's list (a crosswalk may lead there)",
+    )
     sliver: Sliver = Field(default_factory=lambda: Sliver.model_validate({}))
     basis: Text = Field(description="the law or rule that says so")
     advice: Text = Field(description="what usually settles it")
@@ -76,8 +81,8 @@ class ConflictRule(Declared):
     def _sides_fit(self) -> Self:
         if self.a.layer == self.b.layer:
             raise ValueError("both sides are the same layer; overlaps inside a layer are its quality rule `no_overlap`")
-        if self.relation == "uncovered" and self.limit:
-            raise ValueError("`limit` compares two features; what nothing covers has no second one")
+        if self.relation == "uncovered" and (self.limit or self.differing):
+            raise ValueError("`limit` and `differing` compare two features; what nothing covers has no second one")
         if self.relation == "uncovered" and self.a.within:
             raise ValueError("`within` widens what covers, so it belongs to side b")
         return self

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shikong.layers import yaml_source
 from shikong.layers.code_lists import CodeList, Crosswalk
-from shikong.layers.conflict_rules import ConflictRule, ConflictRules
+from shikong.layers.conflict_rules import ConflictRule, ConflictRules, Side
 from shikong.layers.errors import Fault
 from shikong.layers.model import Layer
 from shikong.layers.rules import References
@@ -66,37 +66,50 @@ def of_crosswalk(path: Path, crosswalk: Crosswalk, codes: dict[str, CodeList]) -
         yield Fault(path, line, "codes", f"these codes of {crosswalk.from_list} have no counterpart: {missing}")
 
 
-def classes(layer: Layer, codes: dict[str, CodeList]) -> CodeList | None:
-    """The code list by which a layer's features are classed: that of the field by which they are drawn."""
-    by = layer.style.by if layer.style else None
-    return codes.get(layer.fields[by].codes or "") if by else None
+def classes(layer: Layer, by: str | None, codes: dict[str, CodeList]) -> CodeList | None:
+    """The code list of a field that classes a layer's features. by: the field; else that by which they are drawn."""
+    by = by or (layer.style.by if layer.style else None)
+    return codes.get(layer.fields[by].codes or "") if by and by in layer.fields else None
 
 
 def of_conflict_rules(
-    conflicts: ConflictRules, layers: dict[str, Layer], codes: dict[str, CodeList]
+    conflicts: ConflictRules, layers: dict[str, Layer], codes: dict[str, CodeList], crosswalks: dict[str, Crosswalk]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """What in rules does not fit the layers and code lists: where, as keys from the top, and what."""
     for name, rule in conflicts.rules.items():
-        for place, problem in _faults_of_rule(rule, layers, codes):
+        for place, problem in _faults_of_rule(rule, layers, codes, crosswalks):
             yield ("rules", name, *place), problem
 
 
 def _faults_of_rule(
-    rule: ConflictRule, layers: dict[str, Layer], codes: dict[str, CodeList]
+    rule: ConflictRule, layers: dict[str, Layer], codes: dict[str, CodeList], crosswalks: dict[str, Crosswalk]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """What is wrong with a rule: where, and what."""
+    listed: dict[str, CodeList | None] = {}
     for name, side in (("a", rule.a), ("b", rule.b)):
         layer = layers.get(side.layer)
         if layer is None or "Polygon" not in (layer.geometry or ""):
             yield (name, "layer"), f"{side.layer!r} is not a layer of surfaces"
             continue
-        listed = classes(layer, codes)
-        known: set[str] = set(listed.codes) if listed else set()
-        if unknown := [code for code in side.classes if code not in known]:
-            yield (name, "classes"), f"{unknown} are no classes of {layer.id}; classes: {sorted(known)}"
-        if side.group and (listed is None or side.group not in listed.groups):
-            groups = sorted(listed.groups) if listed else []
-            yield (name, "group"), f"{side.group!r} is no group of the classes of {layer.id}; groups: {groups}"
-        number = rule.limit and (rule.limit.value if name == "a" else rule.limit.bound)
+        if side.by and (side.by not in layer.fields or not layer.fields[side.by].codes):
+            yield (name, "by"), f"{side.by!r} is not a field of {layer.id} with `codes`"
+            continue
+        listed[name] = classes(layer, side.by, codes)
+        yield from ((((name, *place)), problem) for place, problem in _faults_of_side(side, listed[name]))
+        number = rule.value if name == "a" else rule.bound
         if number and (number not in layer.fields or layer.fields[number].type not in ("number", "integer")):
             yield ("limit",), f"{number!r} is not a number field of {layer.id}"
+    if rule.differing and len(listed) == 2:
+        a, b = listed["a"], listed["b"]
+        led = {(crosswalk.from_list, crosswalk.to_list) for crosswalk in crosswalks.values()}
+        if a is None or b is None or (a.id != b.id and (a.id, b.id) not in led):
+            yield ("differing",), "needs classes on both sides, of one code list or with a crosswalk from A's to B's"
+
+
+def _faults_of_side(side: Side, listed: CodeList | None) -> Iterator[tuple[tuple[str, ...], str]]:
+    known: set[str] = set(listed.codes) if listed else set()
+    if unknown := [code for code in side.classes if code not in known]:
+        yield ("classes",), f"{unknown} are no classes of {side.layer}; classes: {sorted(known)}"
+    if side.group and (listed is None or side.group not in listed.groups):
+        groups = sorted(listed.groups) if listed else []
+        yield ("group",), f"{side.group!r} is no group of the classes of {side.layer}; groups: {groups}"

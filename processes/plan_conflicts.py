@@ -20,7 +20,7 @@ from shikong.layers.conflict_rules import ConflictRule, ConflictRules
 from shikong.layers.declared import Text
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.conflicts import sides
-from shikong.processes.conflicts.find import Conflicts, find
+from shikong.processes.conflicts.find import Conflicts, find, tops_of
 from shikong.processes.conflicts.runs import counties
 from shikong.processes.moments import Then
 from shikong.processes.overlay.kernel import Shapes
@@ -155,7 +155,7 @@ def _own(matrix: dict[str, Any], city: Catalog) -> ConflictRules:
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(".".join(map(str, ("matrix", *first["loc"]))), first["msg"]) from error
-    for place, problem in references.of_conflict_rules(rules, city.layers, city.codes):
+    for place, problem in references.of_conflict_rules(rules, city.layers, city.codes, city.crosswalks):
         raise BadInput(".".join(("matrix", *place)), problem)
     return rules
 
@@ -170,7 +170,7 @@ def _found(conn: Connection[Any], city: Catalog, rules: ConflictRules, inputs: P
             a = a.only(shapely.intersects(a.shapes, around[0]))
         near = a.shapes if around is not None else None
         b = sides.read(conn, city, rule.b, rule.bound, inputs.moment, near=near)
-        found[name] = find(name, rule, a, b, districts, Spread(None), lambda done, total: None)
+        found[name] = find(name, rule, a, b, tops_of(city, rule), districts, Spread(None), lambda done, total: None)
         number += len(found[name])
         if number > MAX_CONFLICTS:
             told = f"there are more than {MAX_CONFLICTS:,} conflicts; ask for one district, or for some of the rules"

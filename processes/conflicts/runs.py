@@ -30,7 +30,7 @@ from shikong.layers.conflict_rules import ConflictRule
 from shikong.layers.model import Layer
 from shikong.processes.conflicts import changes, sides
 from shikong.processes.conflicts.changes import Changes, Seen
-from shikong.processes.conflicts.find import Conflicts, Districts, find
+from shikong.processes.conflicts.find import Conflicts, Districts, find, tops_of
 from shikong.processes.conflicts.sides import Features
 from shikong.processes.overlay.kernel import Shapes
 from shikong.processes.overlay.spread import Progress, spread
@@ -109,7 +109,7 @@ def update(database: Database, catalog: Catalog, progress: Progress, *, whole: b
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             conn.execute("SET LOCAL statement_timeout = 0")
             plan = _planned(conn, catalog, None if whole else _last(conn, rules))
-        rows, shapes = _found(plan, progress)
+        rows, shapes = _found(catalog, plan, progress)
         with conn.transaction():
             release = _published(conn, catalog, layer, plan, rows, shapes)
             _record(conn, plan, rules)
@@ -153,7 +153,8 @@ def _digest(catalog: Catalog) -> str:
     classes = [
         sorted(catalog.classes_of(side) or ()) for rule in rules.rules.values() for side in (rule.a, rule.b)
     ]  # fmt: skip
-    text = f"{rules.model_dump_json()} {classes} {catalog.layer(LAYER).model_dump_json()} {shapely.geos_version}"
+    tops = [tops_of(catalog, rule) for rule in rules.rules.values()]
+    text = f"{rules.model_dump_json()} {classes} {tops} {catalog.layer(LAYER).model_dump_json()} {shapely.geos_version}"
     return blake2b(text.encode(), digest_size=12).hexdigest()
 
 
@@ -298,13 +299,15 @@ def _stale(conn: Connection[Any], catalog: Catalog, changed: dict[str, Changes],
     return frozenset(code for (code,) in found)
 
 
-def _found(plan: _Plan, progress: Progress) -> tuple[pd.DataFrame, Shapes]:
+def _found(catalog: Catalog, plan: _Plan, progress: Progress) -> tuple[pd.DataFrame, Shapes]:
     """The conflicts of all works, as rows and shapes."""
     found: list[Conflicts] = []
     with spread(many=plan.stale is None) as where:
         for number, work in enumerate(plan.works):
             told = partial(_share, progress, number, len(plan.works))
-            found.append(find(work.name, work.rule, work.a, work.b, plan.districts, where, told))
+            found.append(
+                find(work.name, work.rule, work.a, work.b, tops_of(catalog, work.rule), plan.districts, where, told)
+            )
     if not found:
         return pd.DataFrame(columns=["code"]), np.empty(0, dtype=object)
     return pd.concat([each.columns for each in found], ignore_index=True), np.concatenate([c.shapes for c in found])

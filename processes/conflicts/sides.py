@@ -45,12 +45,13 @@ _NEAR = """
 class Features:
     """Features of one layer, in the order of their keys.
 
-    classes: None where a feature or the layer has none. values: of the number field that was asked for, NaN where it is
-    unknown. releases: which brought each. generated: whether it is a sample. shapes: EPSG:4490, x = longitude; with
-    their surroundings where the side has some.
+    system: the code list of the classes. classes: None where a feature or the layer has none. values: of the number
+    field that was asked for, NaN where it is unknown. releases: which brought each. generated: whether it is a sample.
+    shapes: EPSG:4490, x = longitude; with their surroundings where the side has some.
     """
 
     layer: Layer
+    system: str | None
     keys: NDArray[np.object_]
     classes: NDArray[np.object_]
     values: NDArray[np.float64]
@@ -64,7 +65,7 @@ class Features:
     def only(self, which: Numbers | NDArray[np.bool_]) -> Features:
         """Some of them."""
         return Features(
-            self.layer, self.keys[which], self.classes[which], self.values[which], self.releases[which],
+            self.layer, self.system, self.keys[which], self.classes[which], self.values[which], self.releases[which],
             self.generated[which], self.shapes[which],
         )  # fmt: skip
 
@@ -84,7 +85,8 @@ def read(
     """
     layer, codes = catalog.layer(side.layer), catalog.classes_of(side)
     key, rows = sql.Identifier(layer.key_field), moments.rows(layer, moment)
-    by = sql.SQL("s.{}").format(sql.Identifier(layer.style.by)) if layer.style and layer.style.by else sql.NULL
+    field, system = catalog.class_field(side)
+    by = sql.SQL("s.{}").format(sql.Identifier(field)) if field else sql.NULL
     params: dict[str, Any] = dict(moment.values)
     conditions: list[sql.Composable] = [sql.SQL("true")]
     if codes is not None:
@@ -104,7 +106,7 @@ def read(
     columns = list(zip(*found, strict=True)) or [()] * 6
     shapes = np.asarray(shapely.from_wkb(_objects(columns[5])), dtype=object)
     return Features(
-        layer, _objects(columns[0]), _objects(columns[1]), np.array(columns[2], dtype=np.float64),
+        layer, system, _objects(columns[0]), _objects(columns[1]), np.array(columns[2], dtype=np.float64),
         np.array(columns[3], dtype=np.int64), np.array(columns[4], dtype=bool),
         surroundings(shapes, side.within) if side.within else shapes,
     )  # fmt: skip
