@@ -2,7 +2,7 @@
 SIZE ?= small
 BIN := .venv/bin
 
-.PHONY: help up down test test-clients bench bench-load bench-history bench-raster bench-tiles lint format setup setup-dev setup-clients clean
+.PHONY: help up down test test-clients bench bench-load bench-history bench-raster bench-tiles bench-conflicts lint format setup setup-dev setup-clients clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ bench-raster: setup-dev ## print how long 5 GB take to become a COG, beside gdal
 
 bench-tiles: setup-dev ## print how quick kept tiles and tiles of the whole city are, beside nginx and rio-tiler
 	@$(BIN)/python bench/tiles.py
+
+bench-conflicts: setup-dev ## print how quick plans are laid over each other, beside geopandas and PostGIS
+	@$(BIN)/python bench/conflicts.py
 
 lint: setup-dev ## style, types and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy typings/shikong && $(BIN)/lint-imports

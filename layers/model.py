@@ -38,6 +38,7 @@ class FieldDecl(Declared):
     key: bool = Field(False, description="names the feature in the world; unique among current rows")
     codes: Identifier | None = Field(None, description="the code list that its values come from")
     unit: str | None = Field(None, description="UCUM unit of a number, for example m2")
+    indexed: bool = Field(False, description="features are often looked up by its value")
     derived: Literal["ellipsoidal_area", "ellipsoidal_length"] | None = Field(
         None, description="computed from the geometry on the CGCS2000 ellipsoid, never read from a source"
     )

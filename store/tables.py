@@ -145,6 +145,9 @@ def index_statements(layer: Layer, name: str) -> dict[str, sql.Composed]:
     made = {"key": sql.SQL("CREATE UNIQUE INDEX {} ON {} ({})").format(sql.Identifier(f"{name}__key"), of, unique)}
     for column in ("geom", *(["geom_3857"] if layer.tiles else [])):
         made[column] = _GIST.format(sql.Identifier(f"{name}__{column}"), of, sql.Identifier(column))
+    for field in (field for field, decl in layer.fields.items() if decl.indexed):
+        index = sql.SQL("CREATE INDEX {} ON {} ({})")
+        made[field] = index.format(sql.Identifier(f"{name}__{field}"), of, sql.Identifier(field))
     return made
 
 

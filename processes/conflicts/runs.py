@@ -10,7 +10,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -272,31 +272,27 @@ def _works(
         yield _Work(name, rule, others.only(~others.among(of_a.keys)), b)
 
 
-_STALE = """
-    SELECT code FROM {table} AS c
-    WHERE EXISTS (
-        SELECT FROM unnest(%(rules)s::text[], %(sides)s::text[], %(ids)s::text[]) AS changed (rule, side, id)
-        WHERE c.rule = changed.rule AND changed.id = CASE changed.side WHEN 'a' THEN c.a_id ELSE c.b_id END
-    )
-"""
+_STALE = "SELECT code FROM {table} WHERE {layer} = %(layer)s AND {id} = ANY(%(keys)s) AND rule = ANY(%(rules)s)"
 
 
 def _stale(conn: Connection[Any], catalog: Catalog, changed: dict[str, Changes], works: list[_Work]) -> frozenset[str]:
     """The keys of published conflicts that are looked at again."""
-    entries = [
-        (name, side, key)
-        for name, rule in catalog.conflicts.rules.items()
-        for side, layer in (("a", rule.a.layer), ("b", rule.b.layer))
-        if side == "a" or rule.relation == "shared"
-        for key in changed[layer].keys
-    ]  # fmt: skip
-    entries += [(work.name, "a", key) for work in works if work.rule.relation == "uncovered" for key in work.a.keys]
-    if not entries:
-        return frozenset()
-    rules, which, ids = zip(*entries, strict=True)
-    query = sql.SQL(_STALE).format(table=tables.table(catalog.layer(LAYER)))
-    found = conn.execute(query, {"rules": list(rules), "sides": list(which), "ids": list(ids)})
-    return frozenset(code for (code,) in found)
+    rules, table = catalog.conflicts.rules, tables.table(catalog.layer(LAYER))
+    found: set[str] = set()
+
+    def look(side: str, layer: str, keys: Iterable[str], of: Iterable[str]) -> None:
+        parts = {"layer": sql.Identifier(f"{side}_layer"), "id": sql.Identifier(f"{side}_id"), "table": table}
+        params = {"layer": layer, "keys": list(keys), "rules": list(of)}
+        found.update(code for (code,) in conn.execute(sql.SQL(_STALE).format(**parts), params))
+
+    for layer, changes_of in changed.items():
+        if changes_of:
+            look("a", layer, changes_of.keys, rules)
+            look("b", layer, changes_of.keys, [name for name, rule in rules.items() if rule.relation == "shared"])
+    for work in works:
+        if work.rule.relation == "uncovered":
+            look("a", work.rule.a.layer, work.a.keys, [work.name])
+    return frozenset(found)
 
 
 def _found(catalog: Catalog, plan: _Plan, progress: Progress) -> tuple[pd.DataFrame, Shapes]:

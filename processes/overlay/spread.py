@@ -123,7 +123,7 @@ def spread(*, many: bool) -> Iterator[Spread]:
     if not many:
         yield Spread(None)
         return
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     address = os.environ.get("SHIKONG_DASK")
     if address:
@@ -135,14 +135,27 @@ def spread(*, many: bool) -> Iterator[Spread]:
         with client:
             yield Spread(client)
         return
+    with threads(os.cpu_count() or 1) as here:
+        yield here
+
+
+@contextmanager
+def threads(number: int) -> Iterator[Spread]:
+    """Overlays done by so many threads of this process."""
+    from distributed import Client, LocalCluster
+
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=os.cpu_count() or 1, processes=False, memory_limit=0,
+            n_workers=1,
+            threads_per_worker=number,
+            processes=False,
+            memory_limit=0,
             # Dask serves its own pages whatever is said; here at least nobody else reaches them.
-            dashboard_address=_HERE, worker_dashboard_address=_HERE,
+            dashboard_address=_HERE,
+            worker_dashboard_address=_HERE,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
-    ):  # fmt: skip
+    ):
         yield Spread(client)
 
 
