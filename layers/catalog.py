@@ -17,6 +17,7 @@ from shikong.layers.conflict_rules import ConflictRules, Side
 from shikong.layers.declared import Text
 from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
 from shikong.layers.model import City, Layer
+from shikong.layers.site_rules import SiteCheck
 
 HOME = Path(__file__).parent
 
@@ -37,6 +38,7 @@ class Catalog:
     codes: dict[str, CodeList]
     crosswalks: dict[str, Crosswalk] = field(default_factory=dict)
     conflicts: ConflictRules = field(default_factory=lambda: ConflictRules(rules={}))
+    site_check: SiteCheck | None = None
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
@@ -94,7 +96,7 @@ def load(home: Path = HOME) -> Catalog:
     }
     ranked = sorted(found.layers.values(), key=lambda layer: (order[layer.theme], layer.id))
     layers = {layer.id: layer for layer in ranked}
-    return Catalog(found.city, layers, found.codes, found.crosswalks, found.conflicts)
+    return Catalog(found.city, layers, found.codes, found.crosswalks, found.conflicts, found.site_check)
 
 
 @dataclass
@@ -107,6 +109,7 @@ class _Found:
     codes: dict[str, CodeList] = field(default_factory=dict)
     crosswalks: dict[str, Crosswalk] = field(default_factory=dict)
     conflicts: ConflictRules = field(default_factory=lambda: ConflictRules(rules={}))
+    site_check: SiteCheck | None = None
     faults: list[Fault] = field(default_factory=list)
 
     def take(self, path: Path) -> None:
@@ -116,6 +119,8 @@ class _Found:
         elif path == self.home / "conflicts.yml":
             self.conflicts = yaml_source.read(path, ConflictRules)
             self.codes[CONFLICT_RULES] = conflict_codes(self.conflicts)
+        elif path == self.home / "site_check.yml":
+            self.site_check = yaml_source.read(path, SiteCheck)
         elif path.parent.name == "codes":
             self.faults += _keep(path, yaml_source.read(path, CodeList), self.codes)
         elif path.parent.name == "crosswalks":
@@ -136,6 +141,9 @@ class _Found:
         matrix = self.home / "conflicts.yml"
         for place, problem in references.of_conflict_rules(self.conflicts, self.layers, self.codes, self.crosswalks):
             self.faults.append(Fault(matrix, yaml_source.line_of(matrix, place), ".".join(place), problem))
+        checks = self.home / "site_check.yml"
+        for place, problem in references.of_site_check(self.site_check, self.layers, self.codes):
+            self.faults.append(Fault(checks, yaml_source.line_of(checks, place), ".".join(place), problem))
 
 
 @cache

@@ -12,6 +12,7 @@ from shikong.layers.code_lists import CodeList, Crosswalk
 from shikong.layers.conflict_rules import ConflictRules
 from shikong.layers.declared import Declared
 from shikong.layers.model import City, Layer
+from shikong.layers.site_rules import SiteCheck
 
 MODELS: dict[str, type[Declared]] = {
     "layer": Layer,
@@ -19,6 +20,7 @@ MODELS: dict[str, type[Declared]] = {
     "crosswalk": Crosswalk,
     "city": City,
     "conflict_rules": ConflictRules,
+    "site_check": SiteCheck,
 }
 
 

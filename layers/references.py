@@ -14,6 +14,7 @@ from shikong.layers.conflict_rules import ConflictRule, ConflictRules, Side
 from shikong.layers.errors import Fault
 from shikong.layers.model import Layer
 from shikong.layers.rules import References
+from shikong.layers.site_rules import SiteCheck, SiteRule
 
 
 def of_layer(home: Path, layer: Layer, layers: dict[str, Layer], codes: dict[str, CodeList]) -> Iterator[Fault]:
@@ -95,7 +96,8 @@ def _faults_of_rule(
             yield (name, "by"), f"{side.by!r} is not a field of {layer.id} with `codes`"
             continue
         listed[name] = classes(layer, side.by, codes)
-        yield from ((((name, *place)), problem) for place, problem in _faults_of_side(side, listed[name]))
+        for place, problem in _faults_of_side(side, listed[name]):
+            yield (name, *place), problem
         number = rule.value if name == "a" else rule.bound
         if number and (number not in layer.fields or layer.fields[number].type not in ("number", "integer")):
             yield ("limit",), f"{number!r} is not a number field of {layer.id}"
@@ -113,3 +115,41 @@ def _faults_of_side(side: Side, listed: CodeList | None) -> Iterator[tuple[tuple
     if side.group and (listed is None or side.group not in listed.groups):
         groups = sorted(listed.groups) if listed else []
         yield ("group",), f"{side.group!r} is no group of the classes of {side.layer}; groups: {groups}"
+
+
+def of_site_check(
+    check: SiteCheck | None, layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What in the rules of the site check does not fit the layers and code lists: where, and what."""
+    if check is None:
+        return
+    for place, name in (("plots", check.plots), ("quotas", check.quotas)):
+        if name not in layers:
+            yield (place,), f"{name!r} is not a layer"
+    fields = layers[check.plots].fields if check.plots in layers else {}
+    if unknown := [name for name in check.indicators if fields and name not in fields]:
+        yield ("indicators",), f"{unknown} are no fields of {check.plots}"
+    projects = codes[check.projects].codes if check.projects in codes else None
+    if projects is None:
+        yield ("projects",), f"no code list {check.projects!r}"
+    for name, rule in check.rules.items():
+        for where, problem in _faults_of_site_rule(rule, set(projects or ()), layers, codes):
+            yield ("rules", name, *where), problem
+
+
+def _faults_of_site_rule(
+    rule: SiteRule, projects: set[str], layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    layer = layers.get(rule.land.layer)
+    if layer is None or "Polygon" not in (layer.geometry or ""):
+        yield ("land", "layer"), f"{rule.land.layer!r} is not a layer of surfaces"
+        return
+    listed = classes(layer, rule.land.by, codes)
+    for place, problem in _faults_of_side(rule.land, listed):
+        yield ("land", *place), problem
+    for key, named in (("eased", rule.eased), ("only", rule.only), ("spared", rule.spared), ("fits", rule.fits)):
+        if projects and (unknown := [project for project in named if project not in projects]):
+            yield (key,), f"{unknown} are no project types; types: {sorted(projects)}"
+    for project, fitting in rule.fits.items():
+        if unknown := [code for code in fitting if listed is None or code not in listed.codes]:
+            yield ("fits", project), f"{unknown} are no classes of {layer.id}"

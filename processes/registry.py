@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 PROCESSORS = {
     "what-is-here": "shikong.processes.what_is_here.WhatIsHere",
     "plan-conflicts": "shikong.processes.plan_conflicts.PlanConflicts",
+    "site-check": "shikong.processes.site_check.SiteCheck",
     "land-use-change": "shikong.processes.land_use_change.LandUseChange",
     "station-state": "shikong.processes.station_state.StationState",
     "culture-this-week": "shikong.processes.culture_this_week.CultureThisWeek",
