@@ -12,6 +12,7 @@ import typer
 from psycopg import sql
 from rich.table import Table
 
+from shikong.cli import schema
 from shikong.cli.console import clear_errors, out, progress_bar
 from shikong.ingest.features import Progress
 from shikong.ingest.jobs.chores import Chore
@@ -19,7 +20,7 @@ from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
 from shikong.processes.conflicts import runs
 from shikong.processes.conflicts.runs import Outcome
-from shikong.store import database, migrate, tables
+from shikong.store import database, tables
 from shikong.store.database import Database
 
 app = typer.Typer(invoke_without_command=True, help="Conflicts between plans: how many by which rule, and since when.")
@@ -57,7 +58,7 @@ def update(
     """Find the conflicts as plans are now and publish what differs. Workers do so after each release."""
     with clear_errors():
         store = database.default()
-        migrate.migrate(database.dsn(store.settings))
+        schema.bring_forward(store.settings)
         out.print(told(find(store, whole=whole)))
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from shikong.cli import conflicts, tiles
+from shikong.cli import conflicts, schema, tiles
 from shikong.cli.console import clear_errors, err, out, progress_bar
 from shikong.ingest import valid_time
 from shikong.ingest.errors import IngestError
@@ -24,7 +24,6 @@ from shikong.ingest.report import Report
 from shikong.layers import catalog
 from shikong.samples import city
 from shikong.store import database, locks
-from shikong.store import migrate as migrations
 from shikong.store.database import Database
 
 
@@ -53,7 +52,7 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
             swap_axes=swap_axes,
         )  # fmt: skip
         store = database.default()
-        migrations.migrate(database.dsn(store.settings))
+        schema.bring_forward(store.settings)
         if queue:
             job = loads.defer(store, source, catalog.default().layer(layer).id, options)
             out.print(f"job {job}: see `shikong jobs`")
@@ -94,7 +93,7 @@ def load_sample(folder: Path, store: Database) -> None:
 def migrate() -> None:
     """Bring the database to the shape that this version needs."""
     with clear_errors():
-        done = migrations.migrate(database.dsn(database.default().settings))
+        done = schema.bring_forward(database.default().settings)
         out.print(f"applied: {', '.join(done)}" if done else "the database is up to date")
 
 

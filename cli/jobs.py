@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from shikong.cli import conflicts
+from shikong.cli import conflicts, schema
 from shikong.cli.console import clear_errors, out
 from shikong.ingest.jobs import worker as workers
 from shikong.layers import catalog
 from shikong.server import logs
-from shikong.store import database, jobs, migrate, queue
+from shikong.store import database, jobs, queue
 
 app = typer.Typer(invoke_without_command=True, help="List the jobs, newest first; look at one, cancel it, retry it.")
 
@@ -29,7 +29,7 @@ def worker(
     with clear_errors():
         logs.configure()
         store = database.default()
-        migrate.migrate(database.dsn(store.settings))
+        schema.bring_forward(store.settings)
         workers.run(store, catalog.default(), workers.Timing(), once=once, chores=[conflicts.chore(catalog.default())])
 
 

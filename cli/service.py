@@ -19,12 +19,12 @@ import psycopg
 import typer
 import uvicorn
 
-from shikong.cli import data
+from shikong.cli import data, schema
 from shikong.cli.console import clear_errors, err, out
 from shikong.samples import city
 from shikong.server import settings as server_settings
 from shikong.server.protocol import Protocol
-from shikong.store import cluster, database, migrate
+from shikong.store import cluster, database
 from shikong.store import settings as store_settings
 from shikong.store.catalogue import NEWEST
 from shikong.store.errors import StoreError
@@ -40,7 +40,7 @@ def up(size: Annotated[str, typer.Option(help="size of the sample city, when the
         _say("database")
         _ensure_database(store)
         _say("schema")
-        migrate.migrate(database.dsn(store))
+        schema.bring_forward(store)
         if database.default().thread_fetch(NEWEST):
             _say("data: already there")
         else:

@@ -8,12 +8,14 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 
 import psycopg
 
-from shikong.store import queue
+from shikong.layers.model import Layer
+from shikong.store import queue, tables
 from shikong.store.errors import StoreError
 
 _LOCK = 7_156_001  # any constant; two migrations at once would collide
@@ -80,3 +82,14 @@ def migrate(dsn: str) -> list[str]:
             )
             done.append(f"{number:04}_{step.name}")
         return done
+
+
+def make_tables(dsn: str, layers: Iterable[Layer]) -> None:
+    """Make the tables of layers that have none, and the columns and indexes that were declared since.
+
+    Raises SchemaConflict when a column has another type than declared.
+    """
+    with psycopg.connect(dsn) as conn:
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        for layer in layers:
+            tables.ensure(conn, layer)

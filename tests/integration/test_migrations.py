@@ -359,3 +359,19 @@ _BEFORE_ONE_ROW = """
     VALUES (2, gen_random_uuid(), 'P1', '0103', 'delivered', '2025-01-01',
         'SRID=4490;MULTIPOLYGON (((116 36, 116.01 36, 116 36.01, 116 36)))');
 """
+
+
+def test_declared_layers_have_tables_before_anything_is_loaded(dsn: str) -> None:
+    migrate.migrate(dsn)
+    migrate.make_tables(dsn, catalog.default())
+    for layer in FEATURES:
+        columns = _columns(dsn, layer.id)
+        assert set(tables.row_columns(layer)) <= set(columns), layer.id
+    with psycopg.connect(dsn) as conn:
+        indexes = {
+            name for (name,) in conn.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'plan_conflicts'")
+        }
+        conn.execute("ALTER TABLE data.roads DROP COLUMN name")
+    assert {"plan_conflicts__a_id", "plan_conflicts__b_id"} <= indexes
+    migrate.make_tables(dsn, catalog.default())
+    assert "name" in _columns(dsn, "roads")
