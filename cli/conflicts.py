@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from psycopg import sql
-from rich.table import Table
+from rich.table import Column, Table
 
 from shikong.cli import schema
 from shikong.cli.console import clear_errors, out, progress_bar
@@ -42,7 +42,8 @@ def by_rule(context: typer.Context) -> None:
         rules = catalog.default().conflicts.rules
         layer = catalog.default().layer(runs.LAYER)
         query = sql.SQL(_BY_RULE).format(table=tables.table(layer))
-        table = Table("rule", "severity", "title", "conflicts", "ha", "slivers", "m²", "of the newest release")
+        columns = "severity", "title", "conflicts", "ha", "slivers", "m²", "of the newest release"
+        table = Table(Column("rule", no_wrap=True), *columns)
         for name, number, area, slivers, sliver_area, fresh in database.default().thread_fetch(query):
             rule = rules.get(name)
             words = ("", "(no rule any more)") if rule is None else (rule.severity, rule.title.zh)

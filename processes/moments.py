@@ -9,11 +9,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
+from psycopg import Connection, sql
 from pydantic import BeforeValidator, Field
 
 from shikong.layers import catalog
+from shikong.layers.model import Layer
 from shikong.processes.base import Inputs, titled
-from shikong.store import moments
+from shikong.store import as_of, moments
 from shikong.store.moments import Moment, Period
 
 
@@ -64,3 +66,12 @@ class Then(Known):
     def moment(self) -> Moment:
         """Which rows the process reads."""
         return Moment(Period(self.held_at, self.held_at) if self.held_at else None, self.as_of)
+
+
+def release_of(conn: Connection[Any], layer: Layer, moment: Moment) -> int | None:
+    """The release of a layer that an answer as of a moment is from; None before the first."""
+    known = moment.known_at is not None
+    of = as_of.release_at(layer, sql.Placeholder("known_at")) if known else as_of.newest(layer)
+    row = conn.execute(sql.SQL("SELECT {}").format(of), {"known_at": moment.known_at}).fetchone()
+    assert row is not None
+    return None if row[0] is None else int(row[0])

@@ -22,10 +22,10 @@ from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.conflicts import sides
 from shikong.processes.conflicts.find import Conflicts, find, tops_of
 from shikong.processes.conflicts.runs import counties
-from shikong.processes.moments import Then
+from shikong.processes.moments import Then, release_of
 from shikong.processes.overlay.kernel import Shapes
 from shikong.processes.overlay.spread import Spread
-from shikong.store import as_of, moments
+from shikong.store import moments
 from shikong.store.database import default as default_database
 
 #: Conflicts in one answer; a larger area is asked for district by district.
@@ -103,7 +103,7 @@ class PlanConflicts(Process):
         with default_database().thread_session() as conn, conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             found = _found(conn, city, rules, inputs)
-            releases = {name: _release(conn, city, name, inputs) for name in rules.layers}
+            releases = {name: release_of(conn, city.layer(name), inputs.moment) for name in rules.layers}
         by_rule = [
             {"rule": name, "title": rule.title.zh, "title_en": rule.title.en, "severity": rule.severity,
              "basis": rule.basis.zh, "advice": rule.advice.zh, **_totals(found[name])}
@@ -188,16 +188,6 @@ def _district(conn: Connection[Any], city: Catalog, inputs: Plans) -> Shapes | N
     if row is None:
         raise BadInput("district", f"there is no district {inputs.district}")
     return np.array([shapely.from_wkb(row[0])], dtype=object)
-
-
-def _release(conn: Connection[Any], city: Catalog, name: str, inputs: Plans) -> int | None:
-    """The release of a layer that the answer is from."""
-    layer = city.layer(name)
-    known = inputs.as_of is not None
-    of = as_of.release_at(layer, sql.Placeholder("known_at")) if known else as_of.newest(layer)
-    row = conn.execute(sql.SQL("SELECT {}").format(of), {"known_at": inputs.as_of}).fetchone()
-    assert row is not None
-    return None if row[0] is None else int(row[0])
 
 
 def _totals(found: Conflicts) -> dict[str, Any]:

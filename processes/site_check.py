@@ -19,12 +19,13 @@ from shikong.layers.model import Layer
 from shikong.layers.site_rules import SiteCheck as Rules
 from shikong.layers.site_rules import SiteRule
 from shikong.processes.base import BadInput, Process, titled
-from shikong.processes.moments import Then
+from shikong.processes.conflicts.runs import LAYER as CONFLICTS
+from shikong.processes.moments import Then, release_of
 from shikong.processes.sites import meets, site, verdict
 from shikong.processes.sites.meets import Meeting
 from shikong.processes.sites.site import Site
 from shikong.processes.sites.verdict import Finding
-from shikong.store import as_of, moments
+from shikong.store import moments
 from shikong.store.database import default as default_database
 from shikong.store.moments import Moment
 
@@ -89,7 +90,7 @@ class SiteCheck(Process):
         with default_database().thread_session() as conn, conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             place = site.read(conn, city, inputs.site, inputs.crs, inputs.moment)
-            surfaces = [layer for layer in city if "Polygon" in (layer.geometry or "") and layer.id != "plan_conflicts"]
+            surfaces = [layer for layer in city if "Polygon" in (layer.geometry or "") and layer.id != CONFLICTS]
             meetings = {layer.id: meets.on(conn, city, layer, place, inputs.moment) for layer in surfaces}
 
             def near(rule: SiteRule) -> list[tuple[str, float]]:
@@ -103,7 +104,7 @@ class SiteCheck(Process):
                 "layers": [_told_layer(city, city.layer(name), each, place) for name, each in meetings.items()],
                 "indicators": _indicators(conn, city, rules, meetings[rules.plots], place, inputs.moment),
                 "quotas": _quotas(conn, city, rules, place, inputs.moment),
-                "releases": {layer.id: _release(conn, layer, inputs.moment) for layer in surfaces},
+                "releases": {layer.id: release_of(conn, layer, inputs.moment) for layer in surfaces},
                 "features": _collection(found, meetings),
             }  # fmt: skip
 
@@ -187,15 +188,6 @@ def _left(limit: str | None, planned: float, used: float | None) -> float | None
     if used is None:
         return None
     return round(used - planned if limit == "floor" else planned - used, 4)
-
-
-def _release(conn: Connection[Any], layer: Layer, moment: Moment) -> int | None:
-    """The release of a layer that the answer is from; null before the first."""
-    known = moment.known_at is not None
-    of = as_of.release_at(layer, sql.Placeholder("known_at")) if known else as_of.newest(layer)
-    row = conn.execute(sql.SQL("SELECT {}").format(of), {"known_at": moment.known_at}).fetchone()
-    assert row is not None
-    return None if row[0] is None else int(row[0])
 
 
 def _collection(found: Iterable[Finding], meetings: dict[str, Meeting]) -> dict[str, Any]:

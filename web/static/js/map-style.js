@@ -112,12 +112,12 @@ export function outline() {
   return new ol.style.Style({ stroke: new ol.style.Stroke({ color: colors.chosen, width: 1.6, lineDash: [6, 4] }) });
 }
 
-/** The ground on which all else lies: the districts. */
+/** The ground on which all else lies: the districts. Counties lie over their towns, so borders come after all grounds. */
 export function landStyle() {
-  return new ol.style.Style({
-    fill: new ol.style.Fill({ color: colors.land }),
-    stroke: new ol.style.Stroke({ color: colors.border, width: 1 }),
-  });
+  return [
+    new ol.style.Style({ fill: new ol.style.Fill({ color: colors.land }) }),
+    new ol.style.Style({ stroke: new ol.style.Stroke({ color: colors.border, width: 1 }), zIndex: 1 }),
+  ];
 }
 
 /** Tiles cut a district in pieces: only the largest piece seen is named, and `again` redraws when a larger one comes. */

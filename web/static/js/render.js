@@ -5,7 +5,9 @@ import { make, scrolling, table } from './dom.js';
 import { featureLayer, makeMap, showAttributes } from './map.js';
 
 const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
-const isScalar = (value) => value === null || typeof value !== 'object';
+/** A text in the service's two languages, of which the page's is shown. */
+const isSpoken = (value) => isObject(value) && Object.keys(value).sort().join() === 'en,zh';
+const isScalar = (value) => value === null || typeof value !== 'object' || isSpoken(value);
 const isGeoJson = (value) =>
   isObject(value) &&
   ((value.type === 'FeatureCollection' && Array.isArray(value.features)) ||
@@ -24,6 +26,7 @@ function scalar(value) {
   if (value === null || value === undefined) return make('span', { class: 'muted' }, '–');
   if (typeof value === 'boolean') return document.createTextNode(say(value ? 'yes' : 'no'));
   if (typeof value === 'number') return document.createTextNode(number(value));
+  if (isSpoken(value)) return document.createTextNode(document.documentElement.lang.startsWith('zh') ? value.zh : value.en);
   return document.createTextNode(value);
 }
 
