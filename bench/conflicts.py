@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ import servers
 import shapely
 from rich.console import Console
 from rich.table import Table
+from times import Times
 
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
@@ -49,25 +49,6 @@ _INTERSECTION = """
     SELECT a.id AS a, b.id AS b, st_collectionextract(st_intersection(a.geom, b.geom), 3) AS geom
     FROM plan_a AS a JOIN plan_b AS b ON st_intersects(a.geom, b.geom)
 """
-
-
-@dataclass
-class Times:
-    """Seconds that each kind of work took, one entry a round."""
-
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-
-    @contextmanager
-    def of(self, name: str) -> Iterator[None]:
-        """Take the time of what is done inside."""
-        begun = time.perf_counter()
-        yield
-        self.seconds.setdefault(name, []).append(time.perf_counter() - begun)
-        ERR.print(f"[cyan]▸[/] {name}: {self.seconds[name][-1]:.2f} s")
-
-    def best(self, name: str) -> float:
-        """The quickest round."""
-        return min(self.seconds[name])
 
 
 def main() -> None:

@@ -16,9 +16,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ import servers
 import shapely
 from rich.console import Console
 from rich.table import Table
+from times import Times
 
 from shikong.ingest.features import Options
 from shikong.ingest.job import ingest
@@ -46,25 +45,6 @@ DATABASE = "bench_load"
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 ERR = Console(stderr=True)
 _FIELDS = ("bsm", "dlbm", "dlmc", "xzqdm")
-
-
-@dataclass
-class Times:
-    """Seconds that each kind of work took, one entry a round."""
-
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-
-    @contextmanager
-    def of(self, name: str) -> Iterator[None]:
-        """Take the time of what is done inside."""
-        begun = time.perf_counter()
-        yield
-        self.seconds.setdefault(name, []).append(time.perf_counter() - begun)
-        ERR.print(f"[cyan]▸[/] {name}")
-
-    def best(self, name: str) -> float:
-        """The quickest round."""
-        return min(self.seconds[name])
 
 
 def main() -> None:

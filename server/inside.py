@@ -20,6 +20,7 @@ import httpx
 
 from shikong.server.app import create_app
 from shikong.store.helpers import end_with_parent
+from shikong.tiles.cache import TileFiles
 
 #: Questions that a process is given at a time, and that it has under way.
 _SHARE, _AT_ONCE = 32, 4
@@ -67,18 +68,20 @@ def inside(processes: int) -> Iterator[Ask]:
 
 _loop: asyncio.AbstractEventLoop
 _client: httpx.AsyncClient
+_files: TileFiles
 
 Done = TypeVar("Done")
 
 
 def _begin() -> None:
     """Start the service in this process, with an event loop in a thread of its own."""
-    global _loop, _client  # noqa: PLW0603 - what a process of the pool works with
+    global _loop, _client, _files  # noqa: PLW0603 - what a process of the pool works with
     end_with_parent()
     _loop = asyncio.new_event_loop()
     threading.Thread(target=_loop.run_forever, daemon=True).start()
     app = create_app(alone=True)
     _run(app.router.lifespan_context(app).__aenter__())
+    _files = app.state.context.tiles.files
     plain = {"accept-encoding": "identity"}
     _client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://inside", headers=plain, timeout=600
@@ -90,7 +93,9 @@ def _run(work: Coroutine[Any, Any, Done]) -> Done:
 
 
 def _answers(paths: list[str]) -> list[Got]:
-    return _run(_asked(paths))
+    answers = _run(_asked(paths))
+    _files.flush()  # the process may end with this share
+    return answers
 
 
 async def _asked(paths: list[str]) -> list[Got]:

@@ -68,6 +68,7 @@ class TileFiles:
         self._folder, self._limit = folder, megabytes * 1_000_000
         self._waiting: OrderedDict[TileKey, tuple[str, bytes]] = OrderedDict()
         self._turn, self._more = threading.Lock(), threading.Event()
+        self._none_waits = threading.Condition(self._turn)
         self._writing: threading.Thread | None = None
         self._grown = self._limit  # so that the first tile has them counted
         self._counting = threading.Lock()
@@ -125,6 +126,13 @@ class TileFiles:
                 with self._turn:
                     if self._waiting.get(key) == made:
                         del self._waiting[key]
+                    if not self._waiting:
+                        self._none_waits.notify_all()
+
+    def flush(self) -> None:
+        """Wait until each tile that waits has its file, or cannot have one."""
+        with self._turn:
+            self._none_waits.wait_for(lambda: not self._waiting, timeout=60)
 
     def _first_waiting(self) -> tuple[TileKey, tuple[str, bytes]] | None:
         with self._turn:

@@ -74,7 +74,7 @@ def find(
     """The conflicts by a rule between features of its sides, in the order of their keys. tops: `tops_of` the rule."""
     choose = partial(_breaking, rule, tops, a, b) if rule.limit or rule.differing else None
     pieces = spread.overlay(rule.relation, a.shapes, b.shapes, progress, choose)
-    return _told(name, rule, a, b, districts, _only(pieces, pieces.area >= _NOTHING))
+    return _told(name, rule, a, b, districts, pieces.only(pieces.area >= _NOTHING))
 
 
 def _breaking(rule: ConflictRule, tops: Tops | None, a: Features, b: Features, pairs: kernel.Pairs) -> kernel.Pairs:
@@ -92,12 +92,6 @@ def _breaking(rule: ConflictRule, tops: Tops | None, a: Features, b: Features, p
 def _of(tops: Mapping[str, str], classes: Any) -> Any:
     """The top code of each class; an empty one where that is unknown."""
     return np.array([tops.get(code, "") for code in classes], dtype=object)
-
-
-def _only(pieces: Pieces, which: Any) -> Pieces:
-    return Pieces(
-        pieces.first[which], pieces.second[which], pieces.shapes[which], pieces.area[which], pieces.width[which]
-    )
 
 
 def _told(name: str, rule: ConflictRule, a: Features, b: Features, districts: Districts, pieces: Pieces) -> Conflicts:

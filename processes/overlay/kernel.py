@@ -58,6 +58,12 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.first)
 
+    def only(self, which: Numbers | Truths) -> Pieces:
+        """Some of them."""
+        return Pieces(
+            self.first[which], self.second[which], self.shapes[which], self.area[which], self.width[which]
+        )  # fmt: skip
+
     def __reduce__(self) -> tuple[Any, ...]:
         """What another process gets: WKB."""
         return _pieces, (self.first, self.second, packed(self.shapes), self.area, self.width)
@@ -171,6 +177,5 @@ def work(relation: Relation, first: Shapes, second: Shapes, pairs: Pairs) -> Pie
 def together(parts: list[Pieces]) -> Pieces:
     """Pieces of several stretches of the same sides, in the order of the first side and then of the second."""
     names = ("first", "second", "shapes", "area", "width")
-    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    order = np.lexsort((columns["second"], columns["first"]))
-    return Pieces(**{name: column[order] for name, column in columns.items()})
+    whole = Pieces(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return whole.only(np.lexsort((whole.second, whole.first)))

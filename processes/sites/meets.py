@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import shapely
 from psycopg import Connection, sql
 
@@ -32,6 +31,9 @@ _NEAREST = """
         AND st_dwithin(s.geom::geography, site.geom::geography, %(metres)s)
     ORDER BY 2, 1 LIMIT %(limit)s
 """
+
+#: A square centimetre (m²): what rounding leaves of a site along a feature that it touches.
+_NOTHING = 1e-4
 
 #: A degree of latitude, and of longitude in all of China, has at least so many metres.
 _DEGREE = 50_000
@@ -63,11 +65,7 @@ def on(conn: Connection[Any], city: Catalog, layer: Layer, site: Site, moment: M
     side = Side.model_validate({"layer": layer.id})
     features = sides.read(conn, city, side, None, moment, near=site.shapes)
     pieces = kernel.shared(site.shapes, features.shapes, kernel.meeting(site.shapes, features.shapes))
-    real = np.flatnonzero(pieces.area >= 1e-4)
-    return Meeting(
-        features,
-        Pieces(pieces.first[real], pieces.second[real], pieces.shapes[real], pieces.area[real], pieces.width[real]),
-    )
+    return Meeting(features, pieces.only(pieces.area >= _NOTHING))
 
 
 def near(

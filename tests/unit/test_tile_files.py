@@ -81,3 +81,13 @@ def test_what_was_written_longest_ago_goes_when_there_is_too_much(tmp_path: Path
     assert kept == sorted(kept), "the oldest went"
     assert 10 <= sum(kept) < 30
     assert left == sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_flushing_waits_until_every_tile_has_its_file(tmp_path: Path) -> None:
+    files = TileFiles(tmp_path, 10)
+    files.flush()
+    keys = [replace(KEY, address=replace(KEY.address, column=column)) for column in range(100)]
+    for key in keys:
+        files.write_later(key, "a", b"tile")
+    files.flush()
+    assert all((tmp_path / key.path).exists() for key in keys)
