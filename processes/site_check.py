@@ -23,7 +23,7 @@ from shikong.processes.conflicts.runs import LAYER as CONFLICTS
 from shikong.processes.moments import Then, release_of
 from shikong.processes.sites import meets, site, verdict
 from shikong.processes.sites.meets import Meeting
-from shikong.processes.sites.site import Site
+from shikong.processes.sites.site import Given, Site, SiteFile
 from shikong.processes.sites.verdict import Finding
 from shikong.store import moments
 from shikong.store.database import default as default_database
@@ -57,8 +57,16 @@ _PROJECT_TITLES = [code.title.zh for code in _PROJECTS.values()]
 class Place(Then):
     """The site, and what is to be built."""
 
-    site: dict[str, Any] = Field(
-        json_schema_extra=titled("用地范围（GeoJSON 面）", "Site (GeoJSON of a surface)", **{"x-multiline": True})
+    site: dict[str, Any] | None = Field(
+        None,
+        json_schema_extra=titled("用地范围（GeoJSON 面）", "Site (GeoJSON of a surface)", **{"x-multiline": True}),
+    )
+    file: SiteFile | None = Field(
+        None,
+        json_schema_extra=titled(
+            "用地文件：zip 压缩的 Shapefile、DXF、部标界址点文本、GeoPackage 等（名称与 base64 内容）",
+            "Site as a file: zipped Shapefile, DXF, 部标 text, GeoPackage and others (name and content in base64)",
+        ),
     )
     project: str = Field(
         json_schema_extra=titled(
@@ -87,9 +95,12 @@ class SiteCheck(Process):
         city, rules = catalog.default(), _rules()
         if inputs.project not in _PROJECTS:
             raise BadInput("project", f"{inputs.project[:40]!r} is no type of project", tuple(_PROJECTS))
+        if (inputs.site is None) == (inputs.file is None):
+            raise BadInput("site", "give a site as GeoJSON, or else a `file`")
+        given = Given(inputs.site, inputs.file, inputs.crs)
         with default_database().thread_session() as conn, conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            place = site.read(conn, city, inputs.site, inputs.crs, inputs.moment)
+            place = site.read(conn, city, given, inputs.moment)
             surfaces = [layer for layer in city if "Polygon" in (layer.geometry or "") and layer.id != CONFLICTS]
             meetings = {layer.id: meets.on(conn, city, layer, place, inputs.moment) for layer in surfaces}
 

@@ -17,8 +17,8 @@ from shikong.providers.errors import NotFound
 from shikong.server.asked import ONLY_JSON
 from shikong.server.context import Context
 
-#: Bytes that a request may have; inputs are questions, not data.
-MAX_BODY = 1_000_000
+#: Bytes that a request may have: inputs are questions, of which the largest is a site in a file.
+MAX_BODY = 4_000_000
 
 
 async def execute(context: Context, request: Request) -> Response:

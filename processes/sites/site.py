@@ -5,15 +5,22 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import base64
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Annotated, Any
 
 import numpy as np
 import shapely
 from psycopg import Connection, sql
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shikong.ingest import crs as crs_rules
-from shikong.ingest.errors import UnknownCrs
+from shikong.ingest.errors import IngestError, UnknownCrs
+from shikong.ingest.job import open_features
+from shikong.ingest.readers.base import object_array
 from shikong.layers.catalog import Catalog
 from shikong.processes.base import BadInput
 from shikong.processes.overlay.kernel import Shapes
@@ -24,6 +31,36 @@ from shikong.store.moments import Moment
 MAX_AREA, MAX_CORNERS = 1e8, 20_000
 
 _COUNTIES = "SELECT xzqdm, xzqmc, st_asbinary(geom) FROM {} AS d WHERE level = 'county' ORDER BY xzqdm"
+
+
+def _decoded(value: Any) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError("is not base64") from error
+
+
+class SiteFile(BaseModel):
+    """A file as it comes in JSON. name: with the suffix that tells its format. value: its bytes, in base64."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(max_length=200)
+    value: Annotated[bytes, BeforeValidator(_decoded, json_schema_input_type=str)]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A site as a question has it: GeoJSON or a file, and the CRS where it is told."""
+
+    site: Any
+    file: SiteFile | None
+    crs: str | None
+
+    @property
+    def name(self) -> str:
+        """The input that tells it."""
+        return "site" if self.file is None else "file"
 
 
 @dataclass(frozen=True)
@@ -46,41 +83,33 @@ class Site:
         return found
 
 
-def read(conn: Connection[Any], city: Catalog, given: Any, crs: str | None, moment: Moment) -> Site:
-    """The site that GeoJSON tells. Raises BadInput that says what is wrong with it and what to do."""
-    shape = _surface(given)
-    moved, told = _in_degrees(city, shape, crs)
-    _require_sound(moved)
-    counties = _counties(conn, city, moved, moment)
+def read(conn: Connection[Any], city: Catalog, given: Given, moment: Moment) -> Site:
+    """The site that is given, held against what a site can be. Raises BadInput that says what is wrong with it."""
+    parts, declared = _in_file(given.file) if given.file is not None else (_in_geojson(given.site), None)
+    _require_sizes(given, parts)
+    shapes, told = _in_degrees(city, given, parts, declared)
+    shape = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
+    counties = _counties(conn, city, shape, moment)
     if not counties:
         west, south, east, north = city.city.bbox
         lies = f"the city lies between {west}° and {east}° E, {south}° and {north}° N"
-        raise BadInput("site", f"lies outside of the city, its coordinates taken as {told}; {lies}")
-    area = float(ellipsoid.areas([moved])[0])
+        raise BadInput(given.name, f"lies outside of the city, its coordinates taken as {told}; {lies}")
+    area = float(ellipsoid.areas([shape])[0])
     if area > MAX_AREA:
-        raise BadInput("site", f"has {area / 1e6:,.1f} km²; at most {MAX_AREA / 1e6:,.0f} km² are checked at once")
+        raise BadInput(given.name, f"has {area / 1e6:,.1f} km²; at most {MAX_AREA / 1e6:,.0f} km² are checked at once")
     if area < 1:
-        raise BadInput("site", f"has {area:.4f} m²; a site has at least one square metre")
+        raise BadInput(given.name, f"has {area:.4f} m²; a site has at least one square metre")
     outside = max(0.0, area - sum(part for _, _, part in counties))
-    return Site(moved, area, told, counties, outside if outside > area * 1e-6 else 0.0)
+    return Site(shape, area, told, counties, outside if outside > area * 1e-6 else 0.0)
 
 
-def _surface(given: Any) -> Any:
-    """The surface in a GeoJSON geometry, feature or collection. Raises BadInput."""
+def _in_geojson(given: Any) -> Shapes:
+    """The surfaces in a GeoJSON geometry, feature or collection. Raises BadInput."""
     try:
         geometries = [shapely.geometry.shape(each) for each in _geometries(given)]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
         raise BadInput("site", "is no GeoJSON of a Polygon, MultiPolygon, Feature or FeatureCollection") from error
-    parts = [part for shape in geometries for part in shapely.get_parts(shape)]
-    if not parts or all(part.is_empty for part in parts):
-        raise BadInput("site", "is empty; give a Polygon or MultiPolygon")
-    if wrong := {part.geom_type for part in parts} - {"Polygon"}:
-        raise BadInput("site", f"has {', '.join(sorted(wrong))}; a site is a Polygon or MultiPolygon")
-    if (corners := sum(shapely.get_num_coordinates(parts))) > MAX_CORNERS:
-        raise BadInput("site", f"has {corners:,} corners; at most {MAX_CORNERS:,} are taken. Simplify it")
-    if not np.isfinite(shapely.get_coordinates(parts)).all():
-        raise BadInput("site", "has coordinates that are no numbers")
-    return parts[0] if len(parts) == 1 else shapely.multipolygons(parts)
+    return _parts(geometries)
 
 
 def _geometries(given: Any) -> list[Any]:
@@ -89,22 +118,56 @@ def _geometries(given: Any) -> list[Any]:
     return [given["geometry"] if given["type"] == "Feature" else given]
 
 
-def _in_degrees(city: Catalog, shape: Any, crs: str | None) -> tuple[Any, str]:
-    """The shape in EPSG:4490, and how its coordinates were understood. Raises BadInput."""
-    sample = np.empty(1, dtype=object)
-    sample[0] = shape
+def _in_file(file: SiteFile) -> tuple[Shapes, str | None]:
+    """The surfaces in a file, or whatever else is in one that has none, and the CRS that it tells. Raises BadInput.
+
+    A drawing has lines and notes beside the outline of the site.
+    """
+    with tempfile.TemporaryDirectory(prefix="shikong-site-") as folder:
+        path = Path(folder) / f"site{PurePath(file.name).suffix.lower()}"
+        path.write_bytes(file.value)
+        try:
+            source = open_features(path, None)
+            shapes = [shape for batch in source.batches() for shape in batch.geometry if shape is not None]
+        except IngestError as error:
+            raise BadInput("file", str(error).replace(path.name, file.name)) from error
+    parts = _parts(shapes)
+    surfaces = parts[shapely.get_type_id(parts) == 3]
+    return surfaces if len(surfaces) else parts, source.crs
+
+
+def _parts(shapes: Sequence[Any]) -> Shapes:
+    """The single surfaces and other parts of shapes."""
+    return np.asarray(shapely.get_parts(object_array(shapes)), dtype=object)
+
+
+def _require_sizes(given: Given, parts: Shapes) -> None:
+    """Raise BadInput for what is empty, no surface, or more than a site."""
+    if not len(parts) or shapely.is_empty(parts).all():
+        raise BadInput(given.name, "is empty; give a Polygon or MultiPolygon")
+    if wrong := {part.geom_type for part in parts} - {"Polygon"}:
+        raise BadInput(given.name, f"has {', '.join(sorted(wrong))}; a site is a Polygon or MultiPolygon")
+    if (corners := int(shapely.get_num_coordinates(parts).sum())) > MAX_CORNERS:
+        raise BadInput(given.name, f"has {corners:,} corners; at most {MAX_CORNERS:,} are taken. Simplify it")
+    if not np.isfinite(shapely.get_coordinates(parts)).all():
+        raise BadInput(given.name, "has coordinates that are no numbers")
+
+
+def _in_degrees(city: Catalog, given: Given, parts: Shapes, declared: str | None) -> tuple[Shapes, str]:
+    """Sound surfaces in EPSG:4490, and how their coordinates were understood. Raises BadInput.
+
+    GeoJSON without a CRS is in degrees, unless the numbers say otherwise.
+    """
+    by_name = given.file is None
     try:
-        found = crs_rules.recognise(None, crs, sample, geographic_by_name=True, city=city.city)
-        return crs_rules.to_storage(sample, found)[0], f"{found.name} ({found.how})"
+        found = crs_rules.recognise(declared, given.crs, parts, geographic_by_name=by_name, city=city.city)
+        moved = crs_rules.to_storage(parts, found)
     except UnknownCrs as error:
-        raise BadInput("crs" if crs else "site", str(error).replace("--crs", "crs")) from error
-
-
-def _require_sound(shape: Any) -> None:
-    """Raise BadInput for a shape that crosses itself, with the place."""
-    if not shape.is_valid:
+        raise BadInput("crs" if given.crs else given.name, str(error).replace("--crs", "crs")) from error
+    for shape in moved[~shapely.is_valid(moved)]:
         reason = shapely.is_valid_reason(shape)
-        raise BadInput("site", f"is not a sound surface: {reason}; mend it there and ask again")
+        raise BadInput(given.name, f"is not a sound surface: {reason}; mend it there and ask again")
+    return moved, f"{found.name} ({found.how})"
 
 
 def _counties(conn: Connection[Any], city: Catalog, shape: Any, moment: Moment) -> list[tuple[str, str, float]]:

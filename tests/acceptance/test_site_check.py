@@ -5,7 +5,10 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import base64
 import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -177,3 +180,83 @@ def test_what_cannot_be_a_site_is_refused_with_the_reason(
     assert answer.status == 400, answer.text
     assert answer.json["parameter"] == parameter
     assert words in json.dumps(answer.json, ensure_ascii=False)
+
+
+def as_file(name: str, content: bytes) -> dict[str, str]:
+    return {"name": name, "value": base64.b64encode(content).decode("ascii")}
+
+
+def zipped(frame: gpd.GeoDataFrame, folder: Path) -> bytes:
+    frame.to_file(folder / "地块.shp", encoding="gbk")
+    with zipfile.ZipFile(folder / "site.zip", "w") as archive:
+        for path in folder.glob("地块.*"):
+            archive.write(path, path.name)
+    return (folder / "site.zip").read_bytes()
+
+
+def boundary_text(ring: Any) -> bytes:
+    """As the standard has it: northing before easting."""
+    head = {
+        "坐标系": "2000国家大地坐标系",
+        "几度分带": "3",
+        "投影类型": "高斯克吕格",
+        "计量单位": "米",
+        "带号": "39",
+        "精度": "0.001",
+    }
+    lines = [
+        "[属性描述]",
+        *(f"{key}={value}" for key, value in head.items()),
+        "[地块坐标]",
+        f"{len(ring)},1.0,1,地块,面,,,,@",
+    ]
+    lines += [f"J{n},1,{y:.4f},{x:.4f}" for n, (x, y) in enumerate(ring, 1)]
+    return "\r\n".join(lines).encode("gbk")
+
+
+def drawing(ring: Any) -> bytes:
+    """An outline and a line that is none, as DXF."""
+    vertices = "".join(f"10\n{x}\n20\n{y}\n" for x, y in ring[:-1])
+    line = f"0\nLINE\n5\n1B\n8\n0\n10\n{ring[0][0]}\n20\n{ring[0][1]}\n11\n{ring[2][0]}\n21\n{ring[2][1]}\n"
+    outline = f"0\nLWPOLYLINE\n5\n1A\n100\nAcDbEntity\n8\n0\n100\nAcDbPolyline\n90\n{len(ring) - 1}\n70\n1\n{vertices}"
+    head = "0\nSECTION\n2\nHEADER\n9\n$ACADVER\n1\nAC1015\n0\nENDSEC\n"
+    return f"{head}0\nSECTION\n2\nENTITIES\n{outline}{line}0\nENDSEC\n0\nEOF\n".encode("ascii")
+
+
+def test_files_of_every_kind_tell_the_same_site(client: Any, tmp_path: Path) -> None:
+    site = box(*CENTRE, 200)
+    ring = np.column_stack(GAUSS.transform(*np.array(site.exterior.coords).T))
+    expected = answered(client, site)
+    frame = gpd.GeoDataFrame({"name": ["地块"]}, geometry=[shapely.Polygon(ring)], crs=4548)
+    frame.to_file(tmp_path / "site.gpkg")
+    files = {
+        "site.zip": zipped(frame, tmp_path), "site.txt": boundary_text(ring), "site.dxf": drawing(ring),
+        "site.gpkg": (tmp_path / "site.gpkg").read_bytes(),
+    }  # fmt: skip
+    for name, content in files.items():
+        answer = client.post(
+            "/processes/site-check/execution", {"inputs": {"file": as_file(name, content), "project": "industry"}}
+        )
+        assert answer.status == 200, (name, answer.text)
+        assert answer.json["site"]["area_m2"] == pytest.approx(expected["site"]["area_m2"], abs=0.05), name
+        assert answer.json["verdict"] == expected["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (as_file("site.exe", b"MZ"), "known:"),
+        (as_file("site.zip", b"not a zip"), "site.zip"),
+        (as_file("site.txt", "[地块坐标]\r\nJ1,1,x,y\r\n".encode()), ""),
+        (as_file("../../etc/passwd", b"x"), "without suffix"),
+        ({"name": "site.zip", "value": "***"}, "base64"),
+        ({"name": "site.zip"}, "required"),
+    ],
+)
+def test_files_that_cannot_be_read_are_refused_with_the_reason(client: Any, file: Any, words: str) -> None:
+    answer = client.post("/processes/site-check/execution", {"inputs": {"file": file, "project": "industry"}})
+    assert answer.status == 400, answer.text
+    assert answer.json["parameter"].startswith("file")
+    assert words in json.dumps(answer.json, ensure_ascii=False)
+    both = client.post("/processes/site-check/execution", {"inputs": {"file": file, "site": {}, "project": "industry"}})
+    assert both.status == 400

@@ -209,7 +209,7 @@ def _executions() -> Iterator[Body]:
         "beyond the earth": ({"inputs": {"lon": 1e300, "lat": 36.4}}, "lon"), "NaN": (b'{"inputs": {"lon": NaN}}', "not JSON"),
         "SQL": ({"inputs": {"lon": "1; DROP TABLE data.parcels", "lat": 36.4}}, "lon"), "an object": ({"inputs": {"lon": {"a": 1}}}, "lon"), "lists 500 deep": ({"inputs": {"lon": _nested(500)}}, "lon"),
         "invalid UTF-8": (b'{"inputs": {"\xff": 1}}', "not JSON"), "10,000 deep": (b"[" * 10_000, "not JSON"),
-        "2 MB": (lambda: b" " * 2_000_000, "larger than"),
+        "5 MB": (lambda: b" " * 5_000_000, "larger than"),
     }  # fmt: skip
     for name, (body, words) in wrong.items():
         yield Body(f"execution: {name}", EXECUTION, body, 400, words, media_type=JSON)
