@@ -86,6 +86,8 @@ def _described(model: type[Inputs]) -> dict[str, Any]:
             kinds = [kind for kind in definition.pop("anyOf") if kind.get("type") != "null"]
             definition.update(kinds[0])
             definition.pop("default", None)
+        if "$ref" in definition:  # descriptions stand alone, without the definitions of a whole schema
+            definition |= schema["$defs"][definition.pop("$ref").rpartition("/")[2]]
         described[name] = {
             "title": title, "description": title, "schema": definition, "minOccurs": int(required), "maxOccurs": 1,
         }  # fmt: skip

@@ -46,7 +46,9 @@ class SiteFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(max_length=200)
-    value: Annotated[bytes, BeforeValidator(_decoded, json_schema_input_type=str)]
+    value: Annotated[bytes, BeforeValidator(_decoded, json_schema_input_type=str)] = Field(
+        json_schema_extra={"contentEncoding": "base64"}
+    )
 
 
 @dataclass(frozen=True)

@@ -260,3 +260,10 @@ def test_files_that_cannot_be_read_are_refused_with_the_reason(client: Any, file
     assert words in json.dumps(answer.json, ensure_ascii=False)
     both = client.post("/processes/site-check/execution", {"inputs": {"file": file, "site": {}, "project": "industry"}})
     assert both.status == 400
+
+
+def test_the_description_tells_how_a_file_is_given(client: Any) -> None:
+    schema = client.get("/processes/site-check", f="json").json["inputs"]["file"]["schema"]
+    assert schema["properties"]["value"]["contentEncoding"] == "base64"
+    assert schema["required"] == ["name", "value"]
+    assert "$ref" not in json.dumps(schema)
