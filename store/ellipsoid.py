@@ -61,6 +61,9 @@ def rings_of(geometries: Any) -> Rings:
     alone = (kinds[surfaces] == 3) & (shapely.get_num_interior_rings(shapes[surfaces]) == 0)
     several = np.flatnonzero(kinds[surfaces] == 6)
     alone[several] = _is_one_ring(coordinates[np.repeat(kinds[surfaces] == 6, points)], points[several])
+    if alone.all():
+        ring = np.repeat(np.arange(len(surfaces)), points)
+        return Rings(coordinates, ring, surfaces, np.ones(len(surfaces), dtype=bool))
     simple, rest = surfaces[alone], surfaces[~alone]
     others = _rings_of_parts(shapes[rest])
     return Rings(
@@ -114,14 +117,18 @@ def perimeters(geometries: Any, rings: Rings) -> Values:
     Each edge is taken as straight in a plane that has the ellipsoid's scales at its middle, which for edges of a
     kilometre differs from the geodesic by less than a millionth. rings: the geometries'.
     """
-    coordinates = np.radians(rings.coordinates)
+    lon, lat = np.radians(rings.coordinates).T
+    steps = np.empty(max(len(lon) - 1, 0))
+    for start in range(0, len(steps), _AT_ONCE):
+        one, other = slice(start, min(start + _AT_ONCE, len(steps))), slice(start + 1, start + 1 + _AT_ONCE)
+        cosine = np.cos((lat[one] + lat[other]) / 2)
+        bent = 1 - _E2 * (1 - cosine**2)
+        east = (lon[other] - lon[one]) * cosine * SEMI_MAJOR / np.sqrt(bent)
+        north = (lat[other] - lat[one]) * SEMI_MAJOR * (1 - _E2) / bent**1.5
+        steps[one] = np.hypot(east, north)
     same = rings.ring[1:] == rings.ring[:-1]
-    step, middle = np.diff(coordinates, axis=0)[same], (coordinates[1:, 1] + coordinates[:-1, 1])[same] / 2
-    bent = 1 - _E2 * np.sin(middle) ** 2
-    east = step[:, 0] * np.cos(middle) * SEMI_MAJOR / np.sqrt(bent)
-    north = step[:, 1] * SEMI_MAJOR * (1 - _E2) / bent**1.5
     owner = rings.shape[rings.ring[:-1][same]]
-    return np.bincount(owner, weights=np.hypot(east, north), minlength=len(geometries)).astype(float)
+    return np.bincount(owner, weights=steps[same], minlength=len(geometries)).astype(float)
 
 
 def _ring_areas(coordinates: Values, ring: NDArray[np.intp], number: int, as_drawn: bool) -> Values:
@@ -132,9 +139,8 @@ def _ring_areas(coordinates: Values, ring: NDArray[np.intp], number: int, as_dra
     lon, lat = np.radians(coordinates[:, 0] - origin), np.radians(coordinates[:, 1])
     trapezoids = np.empty(max(len(lon) - 1, 0))
     for start in range(0, len(trapezoids), _AT_ONCE):
-        one, other = slice(start, start + _AT_ONCE), slice(start + 1, start + 1 + _AT_ONCE)
-        trapezoids[one] = _trapezoids(lon[one][: len(lon[other])], lon[other], lat[one][: len(lat[other])], lat[other],
-                                      as_drawn)  # fmt: skip
+        one, other = slice(start, min(start + _AT_ONCE, len(trapezoids))), slice(start + 1, start + 1 + _AT_ONCE)
+        trapezoids[one] = _trapezoids(lon[one], lon[other], lat[one], lat[other], as_drawn)
     return np.bincount(ring[:-1][same], weights=trapezoids[same], minlength=number).astype(float)
 
 

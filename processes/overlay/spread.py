@@ -172,9 +172,10 @@ def _stretches(relation: Relation, first: Shapes, second: Shapes, pairs: Pairs) 
         if not len(part):
             continue
         of = np.sort(part)
-        places = np.concatenate([np.arange(begins[at], begins[at] + number[at]) for at in of])
+        counts = number[of]
+        first_in = np.repeat(np.arange(len(of)), counts)
+        places = (begins[of] - (np.cumsum(counts) - counts))[first_in] + np.arange(len(first_in))
         others, second_in = np.unique(pairs.second[places], return_inverse=True)
-        first_in = np.repeat(np.arange(len(of)), number[of])
         yield _Stretch(relation, first[of], second[others], Pairs(first_in, second_in), (of, others))
 
 
