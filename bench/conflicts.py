@@ -33,8 +33,9 @@ from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
 from shikong.layers.conflict_rules import ConflictRules
 from shikong.processes.conflicts import runs
-from shikong.processes.overlay import kernel, spread
+from shikong.processes.overlay import kernel
 from shikong.processes.overlay.kernel import Shapes
+from shikong.processes.overlay.spread import Spread
 from shikong.store import cluster, migrate
 from shikong.store.database import Database
 from shikong.store.settings import StoreSettings
@@ -104,8 +105,8 @@ def _overlays(admin: str, first: Shapes, second: Shapes, times: Times, rounds: i
             pieces = gpd.overlay(*frames, how="intersection", keep_geom_type=True)
         found["geopandas"] = len(pieces), float(pieces.geometry.area.sum())
         for workers in (1, 2):
-            with times.of(f"shikong, {workers} threads"), spread.threads(workers) as where:
-                ours = where.overlay("shared", first, second, lambda done, total: None)
+            with times.of(f"shikong, {workers} threads"):
+                ours = Spread(workers).overlay("shared", first, second, lambda done, total: None)
             found[f"shikong {workers}"] = len(ours), float(shapely.area(ours.shapes).sum())
     with _fresh(admin, DATABASE) as dsn, psycopg.connect(dsn, autocommit=True) as conn:
         _tables(conn, first, second)

@@ -170,7 +170,7 @@ def _found(conn: Connection[Any], city: Catalog, rules: ConflictRules, inputs: P
             a = a.only(shapely.intersects(a.shapes, around[0]))
         near = a.shapes if around is not None else None
         b = sides.read(conn, city, rule.b, rule.bound, inputs.moment, near=near)
-        found[name] = find(name, rule, a, b, tops_of(city, rule), districts, Spread(None), lambda done, total: None)
+        found[name] = find(name, rule, a, b, tops_of(city, rule), districts, Spread(), lambda done, total: None)
         number += len(found[name])
         if number > MAX_CONFLICTS:
             told = f"there are more than {MAX_CONFLICTS:,} conflicts; ask for one district, or for some of the rules"

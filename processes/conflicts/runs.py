@@ -298,7 +298,7 @@ def _stale(conn: Connection[Any], catalog: Catalog, changed: dict[str, Changes],
 def _found(catalog: Catalog, plan: _Plan, progress: Progress) -> tuple[pd.DataFrame, Shapes]:
     """The conflicts of all works, as rows and shapes."""
     found: list[Conflicts] = []
-    with spread(many=plan.stale is None) as where:
+    with spread() as where:
         for number, work in enumerate(plan.works):
             told = partial(_share, progress, number, len(plan.works))
             found.append(

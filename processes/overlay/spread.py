@@ -1,8 +1,8 @@
 """Overlays cut into stretches that lie together on the map, and worked on by several processes.
 
-A few pairs are done here and now. Many go to Dask: to the scheduler that SHIKONG_DASK names, else to threads of this
-process, one a core, for cutting surfaces does not hold the interpreter. Each stretch carries its surfaces, so that a
-worker that dies takes nothing with it: the scheduler has another one do the stretch again.
+A few pairs are done here and now. Many go to Dask: to the scheduler that SHIKONG_DASK names, else to its scheduler for
+threads, one a core, for cutting surfaces does not hold the interpreter, and threads carry nothing. Elsewhere each
+stretch carries its surfaces, so that a worker that dies takes nothing with it: another one does the stretch again.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -13,8 +13,10 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import dask.threaded
 import geopandas as gpd
 import numpy as np
 import pyarrow as pa
@@ -29,16 +31,14 @@ if TYPE_CHECKING:
 #: Pairs in a stretch: a second's work or so, and a megabyte or two to carry.
 STRETCH = 10_000
 
-#: Below so many pairs, starting processes takes longer than they save.
-LEAST = 40_000
+#: Below so many pairs they are done at once, as one.
+LEAST = 20_000
 
 #: Stretches that are handed out and not yet done, for each core at work.
 _AHEAD = 2
 
 Progress = Callable[[int, int], None]
 Choose = Callable[[Pairs], Pairs]
-
-_HERE = "127.0.0.1:0"
 
 _NOWHERE: Numbers = np.empty(0, np.intp)
 
@@ -64,10 +64,10 @@ def _stretch(relation: Relation, first: pa.Array, second: pa.Array, pairs: Pairs
 
 
 class Spread:
-    """Where overlays are done. One is kept for as long as many follow each other."""
+    """Where overlays are done: by so many threads of this process, or by the workers of a client."""
 
-    def __init__(self, client: Client | None) -> None:
-        self._client = client
+    def __init__(self, threads: int = 1, client: Client | None = None) -> None:
+        self._threads, self._client = threads, client
 
     def overlay(
         self, relation: Relation, first: Shapes, second: Shapes, progress: Progress, choose: Choose | None = None
@@ -80,83 +80,88 @@ class Spread:
         pairs = kernel.meeting(first, second)
         if choose is not None:
             pairs = choose(pairs)
-        if self._client is None or len(pairs) < LEAST:
+        if len(pairs) < LEAST:
             done = kernel.work(relation, first, second, pairs)
             progress(len(pairs), len(pairs))
             return done
-        parts, told = [], 0
-        for stretch, part in self._worked(self._client, _stretches(relation, first, second, pairs)):
-            parts.append(part)
-            told += len(stretch.pairs)
-            progress(told, len(pairs))
-        return kernel.together(parts)
+        told = _Told(len(pairs), progress)
+        stretches = _stretches(relation, first, second, pairs)
+        if self._client is None:
+            return kernel.together(_here(list(stretches), self._threads, told))
+        return kernel.together(list(_elsewhere(self._client, stretches, told)))
 
-    def _worked(self, client: Client, stretches: Iterator[_Stretch]) -> Iterator[tuple[_Stretch, Pieces]]:
-        """Let stretches be worked on, so many at a time, and give what became of each as it is done."""
-        from distributed import as_completed
 
-        cores = max(1, sum(client.ncores().values()))
-        under_way: dict[Any, _Stretch] = {}
-        coming = as_completed(loop=client.loop)
-        try:
-            for stretch in stretches:
-                future = client.submit(_work, stretch, pure=False)
-                under_way[future] = stretch
-                coming.add(future)
-                if len(under_way) >= cores * _AHEAD:
-                    yield self._next(coming, under_way)
-            while under_way:
-                yield self._next(coming, under_way)
-        finally:
-            client.cancel(list(under_way))
+@dataclass
+class _Told:
+    """Adds up what is done, and tells it."""
 
-    @staticmethod
-    def _next(coming: Any, under_way: dict[Any, _Stretch]) -> tuple[_Stretch, Pieces]:
+    total: int
+    progress: Progress
+    done: int = 0
+
+    def add(self, stretch: _Stretch) -> None:
+        """A stretch is done."""
+        self.done += len(stretch.pairs)
+        self.progress(self.done, self.total)
+
+
+def _here(stretches: list[_Stretch], number: int, told: _Told) -> list[Pieces]:
+    """Have stretches worked on by threads of this process, which share its surfaces."""
+    graph = {number: (partial(_work, stretch),) for number, stretch in enumerate(stretches)}
+
+    def after(key: int, *_: Any) -> None:
+        told.add(stretches[key])
+
+    # What is called at a start, once it is known, before a task, after it, at the end; the context that dask has for
+    # these is the whole process's.
+    calls = (None, None, None, after, None)
+    done = dask.threaded.get(graph, list(graph), num_workers=number, callbacks=[calls])
+    return [_in_the_whole(stretch, part) for stretch, part in zip(stretches, done, strict=True)]
+
+
+def _elsewhere(client: Client, stretches: Iterator[_Stretch], told: _Told) -> Iterator[Pieces]:
+    """Have stretches worked on by a client's workers, so many at a time."""
+    from distributed import as_completed
+
+    cores = max(1, sum(client.ncores().values()))
+    under_way: dict[Any, _Stretch] = {}
+    coming = as_completed(loop=client.loop)
+
+    def following() -> Pieces:
         future = next(coming)
         stretch = under_way.pop(future)
-        return stretch, _in_the_whole(stretch, future.result())
+        told.add(stretch)
+        return _in_the_whole(stretch, future.result())
+
+    try:
+        for stretch in stretches:
+            future = client.submit(_work, stretch, pure=False)
+            under_way[future] = stretch
+            coming.add(future)
+            if len(under_way) >= cores * _AHEAD:
+                yield following()
+        while under_way:
+            yield following()
+    finally:
+        client.cancel(list(under_way))
 
 
 @contextmanager
-def spread(*, many: bool) -> Iterator[Spread]:
-    """Where overlays are done, with processes beside this one when there may be many pairs."""
-    if not many:
-        yield Spread(None)
+def spread() -> Iterator[Spread]:
+    """Where large overlays are done. Raises SchedulerAway."""
+    address = os.environ.get("SHIKONG_DASK")
+    if not address:
+        yield Spread(os.cpu_count() or 1)
         return
     from distributed import Client
 
-    address = os.environ.get("SHIKONG_DASK")
-    if address:
-        try:
-            client = Client(address, timeout="10s", set_as_default=False)
-        except (OSError, ValueError) as error:
-            told = f"no Dask scheduler answers at {address}; start it, or correct SHIKONG_DASK"
-            raise SchedulerAway(told) from error
-        with client:
-            yield Spread(client)
-        return
-    with threads(os.cpu_count() or 1) as here:
-        yield here
-
-
-@contextmanager
-def threads(number: int) -> Iterator[Spread]:
-    """Overlays done by so many threads of this process."""
-    from distributed import Client, LocalCluster
-
-    with (
-        LocalCluster(
-            n_workers=1,
-            threads_per_worker=number,
-            processes=False,
-            memory_limit=0,
-            # Dask serves its own pages whatever is said; here at least nobody else reaches them.
-            dashboard_address=_HERE,
-            worker_dashboard_address=_HERE,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield Spread(client)
+    try:
+        client = Client(address, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        told = f"no Dask scheduler answers at {address}; start it, or correct SHIKONG_DASK"
+        raise SchedulerAway(told) from error
+    with client:
+        yield Spread(client=client)
 
 
 def _stretches(relation: Relation, first: Shapes, second: Shapes, pairs: Pairs) -> Iterator[_Stretch]:

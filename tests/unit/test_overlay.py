@@ -132,7 +132,7 @@ def same(one: kernel.Pieces, other: kernel.Pieces) -> bool:
 def test_threads_give_what_one_gives(relation: kernel.Relation) -> None:
     first, second = cells(700, 7), cells(500, 8)[::2]
     told: list[tuple[int, int]] = []
-    with spread.spread(many=True) as where:
+    with spread.spread() as where:
         found = where.overlay(relation, first, second, lambda done, total: told.append((done, total)))
     assert same(found, kernel.work(relation, first, second, kernel.meeting(first, second)))
     assert len(told) > 3
@@ -178,7 +178,7 @@ def test_a_worker_that_is_killed_costs_no_pieces(monkeypatch: pytest.MonkeyPatch
                 os.kill(helpers[0].pid, signal.SIGKILL)
                 killed.append(time.monotonic())
 
-        with spread.spread(many=True) as where:
+        with spread.spread() as where:
             found = where.overlay("shared", first, second, progress)
     assert killed
     assert same(found, kernel.shared(first, second, kernel.meeting(first, second)))
@@ -192,11 +192,11 @@ def test_what_progress_raises_ends_the_work() -> None:
     def progress(done: int, total: int) -> Any:
         raise Stop
 
-    with spread.spread(many=True) as where, pytest.raises(Stop):
+    with spread.spread() as where, pytest.raises(Stop):
         where.overlay("shared", cells(700, 7), cells(500, 8), progress)
 
 
 def test_an_absent_scheduler_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHIKONG_DASK", "tcp://127.0.0.1:1")
-    with pytest.raises(spread.SchedulerAway, match="SHIKONG_DASK"), spread.spread(many=True):
+    with pytest.raises(spread.SchedulerAway, match="SHIKONG_DASK"), spread.spread():
         pass
