@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ def main() -> None:
             pieces = _overlays(running.dsn_of("postgres"), first, second, times, options.rounds)
             _show_overlays(times, pieces, pairs)
         if "runs" not in options.without:
-            _engine(running.dsn_of("postgres"), running.dsn_of(DATABASE), data, (first, second), times)
+            _engine(running.dsn_of("postgres"), data, (first, second), times)
     finally:
         running.stop()
 
@@ -108,7 +107,7 @@ def _overlays(admin: str, first: Shapes, second: Shapes, times: Times, rounds: i
             with times.of(f"shikong, {workers} threads"):
                 ours = Spread(workers).overlay("shared", first, second, lambda done, total: None)
             found[f"shikong {workers}"] = len(ours), float(shapely.area(ours.shapes).sum())
-    with _fresh(admin, DATABASE) as dsn, psycopg.connect(dsn, autocommit=True) as conn:
+    with psycopg.connect(_fresh(admin), autocommit=True) as conn:
         _tables(conn, first, second)
         with times.of("one query, ST_Intersection"):
             conn.execute(_INTERSECTION)
@@ -131,16 +130,14 @@ def _tables(conn: psycopg.Connection[Any], first: Shapes, second: Shapes) -> Non
         conn.execute(f"ANALYZE {name}".encode())
 
 
-@contextmanager
-def _fresh(admin: str, name: str) -> Iterator[str]:
-    """An empty database with PostGIS."""
+def _fresh(admin: str) -> str:
+    """The address of an empty database with all that a store needs."""
     with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
-        conn.execute(f"CREATE DATABASE {name}".encode())
-    dsn = admin.replace("dbname=postgres", f"dbname={name}")
-    with psycopg.connect(dsn, autocommit=True) as conn:
-        conn.execute("CREATE EXTENSION IF NOT EXISTS postgis")
-    yield dsn
+        conn.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)".encode())
+        conn.execute(f"CREATE DATABASE {DATABASE}".encode())
+    dsn = admin.replace("dbname=postgres", f"dbname={DATABASE}")
+    migrate.migrate(dsn)
+    return dsn
 
 
 def _rules() -> Catalog:
@@ -150,13 +147,9 @@ def _rules() -> Catalog:
     return replace(shipped, conflicts=rules)
 
 
-def _engine(admin: str, dsn: str, data: Path, plans: tuple[Shapes, Shapes], times: Times) -> None:
+def _engine(admin: str, data: Path, plans: tuple[Shapes, Shapes], times: Times) -> None:
     """Whole runs, and one after a change."""
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)".encode())
-        conn.execute(f"CREATE DATABASE {DATABASE}".encode())
-    migrate.migrate(dsn)
-    store = Database(StoreSettings(data=data, database_url=dsn, statement_timeout=600, pool_size=4))
+    store = Database(StoreSettings(data=data, database_url=_fresh(admin), statement_timeout=600, pool_size=4))
     city = _rules()
     for layer, shapes in zip(PLANS, plans, strict=True):
         _load(store, data, layer, shapes, "replace")

@@ -87,4 +87,4 @@ def chore(city: Catalog) -> Chore:
     def work(store: Database, progress: Progress) -> str:
         return told(runs.update(store, city, progress))
 
-    return Chore("conflicts", runs.LAYER, partial(runs.due, catalog=city), work)
+    return Chore("conflicts", runs.LAYER, partial(runs.due, catalog=city, rules=runs.digest(city)), work)

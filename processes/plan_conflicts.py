@@ -18,15 +18,17 @@ from shikong.layers import catalog, references
 from shikong.layers.catalog import Catalog
 from shikong.layers.conflict_rules import ConflictRule, ConflictRules
 from shikong.layers.declared import Text
+from shikong.processes import counties
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.conflicts import sides
 from shikong.processes.conflicts.find import Conflicts, find, tops_of
-from shikong.processes.conflicts.runs import counties
 from shikong.processes.moments import Then, release_of
 from shikong.processes.overlay.kernel import Shapes
 from shikong.processes.overlay.spread import Spread
 from shikong.store import moments
 from shikong.store.database import default as default_database
+from shikong.store.database import one_state
+from shikong.store.moments import NOW
 
 #: Conflicts in one answer; a larger area is asked for district by district.
 MAX_CONFLICTS = 20_000
@@ -100,8 +102,7 @@ class PlanConflicts(Process):
         """The conflicts as GeoJSON, by rule and in all. Raises BadInput."""
         city = catalog.default()
         rules = _wanted(inputs, city)
-        with default_database().thread_session() as conn, conn.transaction():
-            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with default_database().thread_session() as conn, one_state(conn):
             found = _found(conn, city, rules, inputs)
             releases = {name: release_of(conn, city.layer(name), inputs.moment) for name in rules.layers}
         by_rule = [
@@ -163,7 +164,7 @@ def _own(matrix: dict[str, Any], city: Catalog) -> ConflictRules:
 def _found(conn: Connection[Any], city: Catalog, rules: ConflictRules, inputs: Plans) -> dict[str, Conflicts]:
     """The conflicts by each rule. Raises BadInput when there are too many for an answer."""
     around = _district(conn, city, inputs)
-    districts, found, number = counties(conn, city), {}, 0
+    districts, found, number = counties.read(conn, city, NOW), {}, 0
     for name, rule in rules.rules.items():
         a = sides.read(conn, city, rule.a, rule.value, inputs.moment, near=around)
         if around is not None:
@@ -182,7 +183,7 @@ def _district(conn: Connection[Any], city: Catalog, inputs: Plans) -> Shapes | N
     """The district that is asked for. Raises BadInput for one that there is not."""
     if inputs.district is None:
         return None
-    rows = moments.rows(city.layer("districts"), inputs.moment)
+    rows = moments.rows(city.layer(counties.LAYER), inputs.moment)
     query, params = sql.SQL(_DISTRICT).format(rows), inputs.moment.values | {"district": inputs.district}
     row = conn.execute(query, params).fetchone()
     if row is None:

@@ -27,6 +27,7 @@ from shikong.processes.sites.site import Given, Site, SiteFile
 from shikong.processes.sites.verdict import Finding
 from shikong.store import moments
 from shikong.store.database import default as default_database
+from shikong.store.database import one_state
 from shikong.store.moments import Moment
 
 #: The survey's unit of land that people speak of: a fifteenth of a hectare.
@@ -98,8 +99,7 @@ class SiteCheck(Process):
         if (inputs.site is None) == (inputs.file is None):
             raise BadInput("site", "give a site as GeoJSON, or else a `file`")
         given = Given(inputs.site, inputs.file, inputs.crs)
-        with default_database().thread_session() as conn, conn.transaction():
-            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with default_database().thread_session() as conn, one_state(conn):
             place = site.read(conn, city, given, inputs.moment)
             surfaces = [layer for layer in city if "Polygon" in (layer.geometry or "") and layer.id != CONFLICTS]
             meetings = {layer.id: meets.on(conn, city, layer, place, inputs.moment) for layer in surfaces}

@@ -244,6 +244,14 @@ class Database:
                 conn.cancel_safe(timeout=5)
 
 
+@contextmanager
+def one_state(conn: Connection[Any]) -> Iterator[None]:
+    """A transaction that only reads, and in which all queries see the same state, whatever is published meanwhile."""
+    with conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
 @cache
 def default() -> Database:
     """The process-wide database of the environment's settings.

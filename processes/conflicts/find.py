@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 
 from shikong.layers.catalog import Catalog
 from shikong.layers.conflict_rules import ConflictRule
 from shikong.processes.conflicts.sides import Features
+from shikong.processes.counties import Counties
 from shikong.processes.overlay import kernel
 from shikong.processes.overlay.kernel import Pieces, Shapes
 from shikong.processes.overlay.spread import Progress, Spread
@@ -36,23 +36,6 @@ class Conflicts:
         return len(self.shapes)
 
 
-@dataclass(frozen=True)
-class Districts:
-    """The counties by which conflicts are told: each conflict is one county's, that of a point inside it."""
-
-    codes: Any
-    shapes: Shapes
-
-    def of(self, shapes: Shapes) -> Any:
-        """The code of the county of each shape; None outside of all."""
-        found = np.full(len(shapes), None, dtype=object)
-        inside, county = shapely.STRtree(self.shapes).query(shapely.point_on_surface(shapes), predicate="intersects")
-        # On a common border the county that comes first; later entries would win, so they are set in reverse.
-        order = np.lexsort((-county, inside))
-        found[inside[order]] = self.codes[county[order]]
-        return found
-
-
 #: For the classes of each side, the top code below which each lies.
 Tops = tuple[Mapping[str, str], Mapping[str, str]]
 
@@ -68,7 +51,7 @@ def tops_of(catalog: Catalog, rule: ConflictRule) -> Tops | None:
 
 
 def find(
-    name: str, rule: ConflictRule, a: Features, b: Features, tops: Tops | None, districts: Districts, spread: Spread,
+    name: str, rule: ConflictRule, a: Features, b: Features, tops: Tops | None, districts: Counties, spread: Spread,
     progress: Progress,
 ) -> Conflicts:  # fmt: skip
     """The conflicts by a rule between features of its sides, in the order of their keys. tops: `tops_of` the rule."""
@@ -94,7 +77,7 @@ def _of(tops: Mapping[str, str], classes: Any) -> Any:
     return np.array([tops.get(code, "") for code in classes], dtype=object)
 
 
-def _told(name: str, rule: ConflictRule, a: Features, b: Features, districts: Districts, pieces: Pieces) -> Conflicts:
+def _told(name: str, rule: ConflictRule, a: Features, b: Features, districts: Counties, pieces: Pieces) -> Conflicts:
     """Pieces as features of the layer of conflicts."""
     first, second, alone = pieces.first, pieces.second, rule.relation == "uncovered"
     number = len(pieces)

@@ -28,14 +28,16 @@ from shikong.ingest.features import Options
 from shikong.layers.catalog import Catalog
 from shikong.layers.conflict_rules import ConflictRule
 from shikong.layers.model import Layer
+from shikong.processes import counties
 from shikong.processes.conflicts import changes, sides
 from shikong.processes.conflicts.changes import Changes, Seen
-from shikong.processes.conflicts.find import Conflicts, Districts, find, tops_of
+from shikong.processes.conflicts.find import Conflicts, find, tops_of
 from shikong.processes.conflicts.sides import Features
+from shikong.processes.counties import Counties
 from shikong.processes.overlay.kernel import Shapes
 from shikong.processes.overlay.spread import Progress, spread
 from shikong.store import locks, tables
-from shikong.store.database import Database
+from shikong.store.database import Database, one_state
 from shikong.store.moments import NOW
 
 #: The layer that holds the conflicts.
@@ -43,8 +45,6 @@ LAYER = "plan_conflicts"
 
 #: What its releases are told to come from.
 NAME = "plan-conflicts"
-
-_DISTRICTS = "districts"
 
 #: When more than this share of a layer has changed, a run over all is the shorter way.
 _MUCH = 0.2
@@ -54,12 +54,11 @@ _MUCH = 0.2
 class Outcome:
     """What a run came to.
 
-    release: None where nothing differed. inputs: by layer, the release that it saw. found: conflicts that were found or
-    looked at again. whole: whether it was a run over all.
+    release: None where nothing differed. found: conflicts that were found or looked at again. whole: whether it was a
+    run over all.
     """
 
     release: int | None
-    inputs: dict[str, int]
     found: int
     whole: bool
 
@@ -91,7 +90,7 @@ class _Plan:
 
     run: _Run
     works: list[_Work]
-    districts: Districts
+    districts: Counties
     stale: frozenset[str] | None
 
 
@@ -100,21 +99,19 @@ def update(database: Database, catalog: Catalog, progress: Progress, *, whole: b
 
     progress: hears how many pairs are done, of how many; what it raises ends the run, and nothing is published.
     """
-    layer, rules = catalog.layer(LAYER), _digest(catalog)
+    layer, rules = catalog.layer(LAYER), digest(catalog)
     with database.thread_session() as conn, locks.loading(conn, LAYER):
         for name in _inputs(catalog):
             tables.ensure(conn, catalog.layer(name))
         tables.ensure(conn, layer)
-        with conn.transaction():
-            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with one_state(conn):
             conn.execute("SET LOCAL statement_timeout = 0")
             plan = _planned(conn, catalog, None if whole else _last(conn, rules))
         rows, shapes = _found(catalog, plan, progress)
         with conn.transaction():
             release = _published(conn, catalog, layer, plan, rows, shapes)
             _record(conn, plan, rules)
-    seen = {name: seen.release for name, seen in plan.run.inputs.items()}
-    return Outcome(release, seen, len(rows), plan.stale is None)
+    return Outcome(release, len(rows), plan.stale is None)
 
 
 #: Seconds after a release before it is looked at: several plans are often released together.
@@ -134,9 +131,11 @@ _SEEN = """
 """
 
 
-def due(database: Database, catalog: Catalog) -> str | None:
-    """A word for the state of plans and rules that no run has seen; None where the last one saw what there is."""
-    rules = _digest(catalog)
+def due(database: Database, catalog: Catalog, rules: str) -> str | None:
+    """A word for the state of plans and rules that no run has seen; None where the last one saw what there is.
+
+    rules: `digest` of the catalogue's.
+    """
     newest, quiet = database.thread_fetch(sql.SQL(_STATE), {"layers": _inputs(catalog), "quiet": _QUIET})[0]
     seen = database.thread_fetch(sql.SQL(_SEEN), {"rules": rules})[0][0]
     return f"{rules}:{newest}" if quiet and newest > seen else None
@@ -144,10 +143,10 @@ def due(database: Database, catalog: Catalog) -> str | None:
 
 def _inputs(catalog: Catalog) -> list[str]:
     """The layers that conflicts depend on."""
-    return sorted({*catalog.conflicts.layers, _DISTRICTS})
+    return sorted({*catalog.conflicts.layers, counties.LAYER})
 
 
-def _digest(catalog: Catalog) -> str:
+def digest(catalog: Catalog) -> str:
     """What tells rules, the classes that they name and what cuts from others."""
     rules = catalog.conflicts
     classes = [
@@ -195,7 +194,7 @@ def _planned(conn: Connection[Any], catalog: Catalog, last: _Run | None) -> _Pla
     inputs = {name: changes.see(conn, catalog.layer(name)) for name in _inputs(catalog)}
     row = conn.execute("SELECT now()").fetchone()
     assert row is not None
-    run, districts = _Run(inputs, row[0]), counties(conn, catalog)
+    run, districts = _Run(inputs, row[0]), counties.read(conn, catalog, NOW)
     changed = None if last is None else _changed(conn, catalog, last, run)
     if changed is None:
         return _Plan(run, _whole(conn, catalog), districts, None)
@@ -207,7 +206,7 @@ def _planned(conn: Connection[Any], catalog: Catalog, last: _Run | None) -> _Pla
 
 def _changed(conn: Connection[Any], catalog: Catalog, last: _Run, run: _Run) -> dict[str, Changes] | None:
     """What has changed since the last run, by layer; None where it is so much that all is found anew."""
-    if last.inputs.keys() != run.inputs.keys() or last.inputs[_DISTRICTS] != run.inputs[_DISTRICTS]:
+    if last.inputs.keys() != run.inputs.keys() or last.inputs[counties.LAYER] != run.inputs[counties.LAYER]:
         return None
     found = {}
     for name in catalog.conflicts.layers:
@@ -219,18 +218,6 @@ def _changed(conn: Connection[Any], catalog: Catalog, last: _Run, run: _Run) -> 
             if count is not None and len(found[name]) > max(1000, count[0] * _MUCH):
                 return None
     return found
-
-
-def counties(conn: Connection[Any], catalog: Catalog) -> Districts:
-    """The counties by which conflicts are told."""
-    layer = catalog.layer(_DISTRICTS)
-    rows = conn.execute(
-        sql.SQL("SELECT xzqdm, st_asbinary(geom) FROM {} WHERE level = 'county' ORDER BY xzqdm").format(
-            tables.table(layer)
-        )
-    ).fetchall()
-    codes = np.array([code for code, _ in rows], dtype=object)
-    return Districts(codes, np.asarray(shapely.from_wkb(np.array([wkb for _, wkb in rows], dtype=object))))
 
 
 def _whole(conn: Connection[Any], catalog: Catalog) -> list[_Work]:

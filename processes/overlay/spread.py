@@ -1,4 +1,4 @@
-"""Overlays cut into stretches that lie together on the map, and worked on by several processes.
+"""Overlays cut into stretches that lie together on the map, and worked on side by side.
 
 A few pairs are done here and now. Many go to Dask: to the scheduler that SHIKONG_DASK names, else to its scheduler for
 threads, one a core, for cutting surfaces does not hold the interpreter, and threads carry nothing. Elsewhere each

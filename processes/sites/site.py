@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import shapely
-from psycopg import Connection, sql
+from psycopg import Connection
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shikong.ingest import crs as crs_rules
@@ -22,15 +22,14 @@ from shikong.ingest.errors import IngestError, UnknownCrs
 from shikong.ingest.job import open_features
 from shikong.ingest.readers.base import object_array
 from shikong.layers.catalog import Catalog
+from shikong.processes import counties
 from shikong.processes.base import BadInput
 from shikong.processes.overlay.kernel import Shapes
-from shikong.store import ellipsoid, moments
+from shikong.store import ellipsoid
 from shikong.store.moments import Moment
 
 #: A site is no more than this: 100 km², and so many corners.
 MAX_AREA, MAX_CORNERS = 1e8, 20_000
-
-_COUNTIES = "SELECT xzqdm, xzqmc, st_asbinary(geom) FROM {} AS d WHERE level = 'county' ORDER BY xzqdm"
 
 
 def _decoded(value: Any) -> bytes:
@@ -91,8 +90,8 @@ def read(conn: Connection[Any], city: Catalog, given: Given, moment: Moment) -> 
     _require_sizes(given, parts)
     shapes, told = _in_degrees(city, given, parts, declared)
     shape = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
-    counties = _counties(conn, city, shape, moment)
-    if not counties:
+    lies_in = _counties(conn, city, shape, moment)
+    if not lies_in:
         west, south, east, north = city.city.bbox
         lies = f"the city lies between {west}° and {east}° E, {south}° and {north}° N"
         raise BadInput(given.name, f"lies outside of the city, its coordinates taken as {told}; {lies}")
@@ -101,8 +100,8 @@ def read(conn: Connection[Any], city: Catalog, given: Given, moment: Moment) -> 
         raise BadInput(given.name, f"has {area / 1e6:,.1f} km²; at most {MAX_AREA / 1e6:,.0f} km² are checked at once")
     if area < 1:
         raise BadInput(given.name, f"has {area:.4f} m²; a site has at least one square metre")
-    outside = max(0.0, area - sum(part for _, _, part in counties))
-    return Site(shape, area, told, counties, outside if outside > area * 1e-6 else 0.0)
+    outside = max(0.0, area - sum(part for _, _, part in lies_in))
+    return Site(shape, area, told, lies_in, outside if outside > area * 1e-6 else 0.0)
 
 
 def _in_geojson(given: Any) -> Shapes:
@@ -173,17 +172,11 @@ def _in_degrees(city: Catalog, given: Given, parts: Shapes, declared: str | None
 
 
 def _counties(conn: Connection[Any], city: Catalog, shape: Any, moment: Moment) -> list[tuple[str, str, float]]:
-    """The counties that a shape lies in, with the area of each part."""
-    rows = conn.execute(
-        sql.SQL(_COUNTIES).format(moments.rows(city.layer("districts"), moment)), moment.values
-    ).fetchall()
-    if not rows:
+    """The counties that a shape lies in, with the area of each part. Raises BadInput where none are known."""
+    known = counties.read(conn, city, moment)
+    if not len(known):
         raise BadInput("datetime", "no counties are known of that time; ask for a later one")
-    found = []
-    for code, name, wkb in rows:
-        county = shapely.from_wkb(wkb)
-        if shapely.intersects(county, shape):
-            part = float(ellipsoid.areas([shapely.intersection(county, shape)], as_drawn=True)[0])
-            if part > 0:
-                found.append((code, name, part))
-    return found
+    parts = ellipsoid.areas(shapely.intersection(known.shapes, shape), as_drawn=True)
+    return [
+        (code, name, float(area)) for code, name, area in zip(known.codes, known.names, parts, strict=True) if area > 0
+    ]

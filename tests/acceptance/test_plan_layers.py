@@ -15,23 +15,16 @@ import pytest
 import shapely
 from pyproj import Geod
 
+from support.sample_files import OTHER_PLANS
+
 GEOD = Geod(a=6378137.0, rf=298.257222101)
-AREAS = (
-    "detailed_plots",
-    "transport_plan",
-    "water_plan",
-    "forestry_plan",
-    "heritage_zones",
-    "utility_plan",
-    "approved_projects",
-)
 
 
 def _items(client: Any, layer: str, **params: Any) -> Any:
     return client.get(f"/collections/{layer}/items", f="json", limit=10000, **params).json
 
 
-@pytest.mark.parametrize("layer", AREAS)
+@pytest.mark.parametrize("layer", OTHER_PLANS)
 def test_every_object_of_a_plan_is_served_with_its_ellipsoidal_area(client: Any, sample_city: Any, layer: str) -> None:
     rows = gpd.read_file(sample_city.files / f"{layer}.gpkg").set_index("code")
     features = {feature["id"]: feature for feature in _items(client, layer)["features"]}
@@ -70,7 +63,7 @@ def test_limits_can_be_asked_for_and_codes_told_in_words(client: Any, sample_cit
     assert {each["id"] for each in belts} == set(zones[zones["xzgd"].isna() & (zones["type"] == "control")]["code"])
 
 
-@pytest.mark.parametrize("layer", [*AREAS, "land_quotas"])
+@pytest.mark.parametrize("layer", [*OTHER_PLANS, "land_quotas"])
 def test_tiles_and_a_legend_show_the_layer(client: Any, sample_city: Any, layer: str) -> None:
     name = next(Path(sample_city.files).glob(f"{layer}.*"))
     point = gpd.read_file(name).to_crs(4326).geometry.iloc[0].representative_point()

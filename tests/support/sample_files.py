@@ -17,6 +17,17 @@ from pyproj import Geod
 
 NOW = datetime.fromisoformat("2026-11-24T08:00:00+08:00")
 GEOD = Geod(a=6378137.0, rf=298.257222101)
+#: Layers of surfaces of the plans besides control lines and zones.
+OTHER_PLANS = (
+    "detailed_plots",
+    "transport_plan",
+    "water_plan",
+    "forestry_plan",
+    "heritage_zones",
+    "utility_plan",
+    "approved_projects",
+)
+
 ENCODINGS = {"hydro_stations": "utf-8-sig", "hydro_observations": "utf-8", "culture_venues": "gb18030"}
 TEXT = {"stcd": str, "xzqdm": str, "venue_id": str}
 

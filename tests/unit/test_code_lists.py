@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -122,14 +121,6 @@ def test_a_class_and_its_counterpart_are_of_one_group() -> None:
 def test_the_same_digits_may_mean_different_things() -> None:
     assert (SURVEY.codes["0303"].title.zh, PLAN.codes["0303"].title.zh) == ("红树林地", "灌木林地")
     assert (SURVEY_TO_PLAN["0303"], SURVEY_TO_PLAN["0601"], SURVEY_TO_PLAN["1101"]) == ("0507", "1001", "1701")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A copy of the declarations to break."""
-    copy = tmp_path / "layers"
-    shutil.copytree(catalog.HOME, copy, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    return copy
 
 
 BROKEN = [

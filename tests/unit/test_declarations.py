@@ -6,7 +6,6 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import jsonschema
@@ -47,14 +46,6 @@ def test_all_five_domains_and_the_base_map_have_layers() -> None:
     assert len(found.layers) >= 15
     with pytest.raises(UnknownLayer, match="parcels"):
         found.layer("parcel")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A copy of the declarations to break."""
-    copy = tmp_path / "layers"
-    shutil.copytree(catalog.HOME, copy, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    return copy
 
 
 BROKEN = [

@@ -21,18 +21,9 @@ import shapely
 
 from shikong.layers import catalog
 from shikong.samples import places
-from support.sample_files import GEOD, overlaps, read
+from support.sample_files import GEOD, OTHER_PLANS, overlaps, read
 
 PLAN = catalog.load().codes["land_use_plan"]
-SPECIAL = (
-    "detailed_plots",
-    "transport_plan",
-    "water_plan",
-    "forestry_plan",
-    "heritage_zones",
-    "utility_plan",
-    "approved_projects",
-)
 #: A corner of one layer on a long edge of another leaves it by centimetres in degrees; no conflict is as small (m2).
 SLIVER = 50.0
 
@@ -90,7 +81,7 @@ def test_each_kind_of_known_conflict_is_one_that_is_checked_here_or_beside(sampl
 
 
 def test_shapes_are_valid_and_those_of_a_plan_side_by_side(sample: Path) -> None:
-    for layer in SPECIAL:
+    for layer in OTHER_PLANS:
         assert read(sample, layer).geometry.is_valid.all(), layer
     for layer in ("detailed_plots", "forestry_plan", "heritage_zones", "approved_projects"):
         shapes = read(sample, layer).to_crs(4548).geometry.to_numpy()
