@@ -5,12 +5,17 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pygeoapi.process.base import BaseProcessor
 
 from shikong.layers.declared import Text
+from shikong.providers.labels import Language
+
+JSON = "application/json"
 
 
 class BadInput(Exception):
@@ -33,6 +38,15 @@ class Inputs(BaseModel):
         return tuple(field.alias or name for name, field in cls.model_fields.items())
 
 
+@dataclass(frozen=True)
+class Rendering:
+    """Another form of an answer than JSON. write: from the answer and the reader's language to the file's bytes."""
+
+    media_type: str
+    suffix: str
+    write: Callable[[dict[str, Any], Language], bytes]
+
+
 class Process(BaseProcessor):  # type: ignore[misc]
     """A pygeoapi processor whose description comes from its input model."""
 
@@ -40,6 +54,8 @@ class Process(BaseProcessor):  # type: ignore[misc]
     title: ClassVar[Text]
     description: ClassVar[Text]
     inputs: ClassVar[type[Inputs]]
+    #: What else than JSON the answer can be told as, by the value of `f`.
+    renderings: ClassVar[Mapping[str, Rendering]] = {}
 
     def __init__(self, processor_def: dict[str, Any]) -> None:
         super().__init__(processor_def, self._metadata())
@@ -50,13 +66,19 @@ class Process(BaseProcessor):  # type: ignore[misc]
             "version": "0.1.0", "id": cls.id, "title": cls.title.model_dump(),
             "description": cls.description.model_dump(), "jobControlOptions": ["sync-execute"],
             "keywords": [cls.id], "links": [], "inputs": _described(cls.inputs),
-            "outputs": {"answer": {"title": cls.title.model_dump(),
-                                   "schema": {"type": "object", "contentMediaType": "application/json"}}},
+            "outputs": {"answer": {"title": cls.title.model_dump(), "schema": cls._answer_schema()}},
         }  # fmt: skip
+
+    @classmethod
+    def _answer_schema(cls) -> dict[str, Any]:
+        told = {"type": "object", "contentMediaType": JSON}
+        files = [{"type": "string", "format": "binary", "contentMediaType": each.media_type}
+                 for each in cls.renderings.values()]  # fmt: skip
+        return {"oneOf": [told, *files]} if files else told
 
     def execute(self, data: dict[str, Any], outputs: Any = None) -> tuple[str, dict[str, Any]]:
         """Answer the question. Raises BadInput."""
-        return "application/json", self.answer(self.checked(data))
+        return JSON, self.answer(self.checked(data))
 
     def checked(self, data: dict[str, Any]) -> Any:
         """The inputs as their model. Raises BadInput naming the first that is wrong."""

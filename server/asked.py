@@ -75,6 +75,8 @@ LOCATIONS = Asked(parameters.EDR, _PAGE)
 RECORDS = {lists: Asked(names, _LINKED) for lists, names in parameters.RECORDS.items()}
 RECORD = {"layers": LINKED, "releases": Asked(formats=(*_LINKED, "iso19139"))}
 PROCESSES = Asked(frozenset({"limit"}), _PAGE)
+#: What answers of processes can be told as; each process says which of them it knows.
+EXECUTION = Asked(formats=("json", "html", "pdf", "docx", "csv", "xlsx", "svg"))
 JOBS = Asked(parameters.JOBS, _PAGE)
 STYLE = Asked(formats=("mapbox", "sld10", "qml", "html"))
 LEGEND = Asked(formats=("svg", "png"))

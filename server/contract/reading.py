@@ -244,7 +244,8 @@ def _others() -> dict[str, Part]:
     body = {"content": {"application/json": {"schema": schema("Execute")}}}
     execution = operation(
         "ask it", "execute", "processes", told("LinkedData"), 404, requestBody=body,
-        description="The inputs are those that the process's description names; the answer is a JSON document.",
+        description="The inputs are those that the process's description names; the answer is a JSON document, "
+        "or a file where the description says that there is one.",
     )  # fmt: skip
     dismiss = operation("take it out of the queue, or stop it", "dismissJob", "jobs", told("Job"), 403, 404, 409)
     job = read(asked.PAGE, operation("a job", "getJob", "jobs", told("Job") | _HTML, 404), "jobId")
@@ -254,7 +255,7 @@ def _others() -> dict[str, Part]:
         "/processes/{processId}": read(asked.PAGE, operation(
             "what a process wants to know", "getProcess", "processes", told("Process") | _HTML, 404), "processId"),
         "/processes/{processId}/execution": {
-            "parameters": [*named("processId"), *of(asked.ONLY_JSON)], "post": execution,
+            "parameters": [*named("processId"), *of(asked.EXECUTION)], "post": execution,
         },
         "/jobs": read(asked.JOBS, operation("the jobs of the workers", "getJobs", "jobs", told("Jobs") | _HTML),
                        kind="jobs"),
