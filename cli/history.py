@@ -43,6 +43,8 @@ def rollback(layer: Layer, release: Annotated[int, typer.Argument(help="the rele
     """Make what was known at a release the layer's state again. It is a new release; nothing is forgotten."""
     with clear_errors():
         declared = catalog.default().layer(layer)
+        if declared.workflow is not None:
+            raise StoreError(f"{layer} has a workflow: what has been done stays; take another step instead")
         store = database.default()
         with store.thread_session() as conn:
             if declared.kind in ("features", "observations"):

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,10 +13,15 @@ from rich.table import Table
 
 from shikong.cli import conflicts, schema
 from shikong.cli.console import clear_errors, out
+from shikong.ingest.features import Progress
 from shikong.ingest.jobs import worker as workers
+from shikong.ingest.jobs.chores import Chore
 from shikong.layers import catalog
+from shikong.layers.catalog import Catalog
+from shikong.processes.coordination import cases, lapse
 from shikong.server import logs
 from shikong.store import database, jobs, queue
+from shikong.store.database import Database
 
 app = typer.Typer(invoke_without_command=True, help="List the jobs, newest first; look at one, cancel it, retry it.")
 
@@ -30,7 +36,18 @@ def worker(
         logs.configure()
         store = database.default()
         schema.bring_forward(store.settings)
-        workers.run(store, catalog.default(), workers.Timing(), once=once, chores=[conflicts.chore(catalog.default())])
+        workers.run(store, catalog.default(), workers.Timing(), once=once, chores=_chores(catalog.default()))
+
+
+def _chores(city: Catalog) -> list[Chore]:
+    """What workers do by themselves besides loads."""
+
+    def lapse_overdue(store: Database, progress: Progress) -> str:
+        return lapse.work(store, city, progress)
+
+    opinions = cases.declared(city).opinions
+    lapsing = Chore("lapse", opinions, partial(lapse.due, city=city), lapse_overdue)
+    return [conflicts.chore(city), lapsing]
 
 
 @app.callback()

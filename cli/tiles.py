@@ -87,7 +87,7 @@ def export(
         target = to or served / f"{'-'.join(layers)}.pmtiles"
         if target.suffix not in archive.FORMATS:
             raise StoreError(f"{target.name} must end in one of {', '.join(archive.FORMATS)}")
-        closed = [layer.id for layer in chosen if layer.access.read != "public"]
+        closed = [layer.id for layer in chosen if not layer.access.public]
         if closed and target.resolve().parent == served.resolve():
             raise StoreError(f"{', '.join(closed)} may not be read by everyone; write the archive elsewhere with --to")
         area, zooms = _area(bbox), _zooms(zoom)

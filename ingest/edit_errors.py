@@ -51,6 +51,14 @@ class RulesBroken(EditError):
         super().__init__(f"the feature breaks rules of its layer: {told}" + (f"; {remark}" if remark else ""))
 
 
+class NotLawful(EditError):
+    """The layer's workflow has no such step from the feature's state, or what the step asks for is not so."""
+
+
+class NotYours(EditError):
+    """The step is for others to take."""
+
+
 class NotTaken(IngestError):
     """None of the operations was done. `outcomes` has one for each; those without an error fell with the others."""
 

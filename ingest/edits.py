@@ -9,24 +9,33 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 from psycopg import Connection
 
-from shikong.ingest import edit_values, ends, features, referrers
-from shikong.ingest.edit_errors import EditError, FeatureExists, NoSuchFeature, NotTaken, RulesBroken, StateChanged
+from shikong.ingest import edit_values, ends, features, referrers, workflows
+from shikong.ingest.edit_errors import (
+    EditError,
+    FeatureExists,
+    NoSuchFeature,
+    NotLawful,
+    NotTaken,
+    RulesBroken,
+    StateChanged,
+)
 from shikong.ingest.errors import QualityStop, WrongAxes, WrongGeometry
 from shikong.ingest.features import Options
 from shikong.ingest.quality.findings import Finding
 from shikong.ingest.readers.base import Batch, FeatureSource, object_array
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import locks, present, publish, releases, tables
+from shikong.store import locks, present, publish, releases, steps, tables
 from shikong.store.database import Database
 from shikong.store.errors import OlderThanKnown
 from shikong.store.present import Present
@@ -46,7 +55,8 @@ class Operation:
 
     key: which feature; None for a new one that is to be given a key. states: the states (store/content.py) of which
     the feature must have one; None for any. values: properties as JSON has them; those that are absent stay in an
-    `update` and are missing after a `replace`. shape: geometry in EPSG:4490; `shape_given` False leaves it.
+    `update` and are missing after a `replace`. shape: geometry in EPSG:4490; `shape_given` False leaves it. step: the
+    step of the layer's workflow that it must be; without, the one that fits. note: is written down with that step.
     """
 
     layer: Layer
@@ -56,6 +66,8 @@ class Operation:
     values: Mapping[str, Any] | None = None
     shape: Any = None
     shape_given: bool = True
+    step: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Edit:
-    """An operation made complete: all values that the feature shall have, None to end it. before: as it is now."""
+    """An operation made complete: all values that the feature shall have, None to end it. before: as it is now.
+
+    step: that it takes in the layer's workflow, where there is one.
+    """
 
     number: int
     layer: Layer
@@ -80,6 +95,8 @@ class _Edit:
     shape: Any
     begins: datetime
     before: Present | None
+    step: str | None = None
+    note: str | None = None
 
 
 def apply(database: Database, catalog: Catalog, operations: Sequence[Operation], *, lenient: bool) -> list[Outcome]:
@@ -156,6 +173,7 @@ def _attempt(
             if edit.before is not None and edit.number in of_layer
         }
         errors |= referrers.left_behind(conn, catalog, layer, before)
+    errors |= _take_steps(conn, catalog, chain.from_iterable(groups.values()), done)
     if errors:
         raise _Refused(errors)
     return done
@@ -196,6 +214,8 @@ def _complete(number: int, operation: Operation, key: Any, known: Present | None
     elif operation.states is not None and known.state not in operation.states:
         raise StateChanged(f"{layer.id} {key} has been changed since you read it; read it again", known.state)
     if operation.action == "delete":
+        if layer.workflow:
+            raise NotLawful(f"what has taken steps in the workflow of {layer.id} stays; take another step instead")
         return _Edit(number, layer, key, None, None, now, known)
     values = dict(operation.values or {})
     edit_values.require_sound(layer, values, key)
@@ -209,7 +229,27 @@ def _complete(number: int, operation: Operation, key: Any, known: Present | None
     record |= {name: value for name, value in values.items() if name in record and name != "origin"}
     record[layer.key_field] = key
     shape = edit_values.shape(operation.shape, operation.shape_given, known)
-    return _Edit(number, layer, key, record, shape, begins, known)
+    step = workflows.step_of(layer, known, record, shape, operation.step) if layer.workflow else None
+    return _Edit(number, layer, key, record, shape, begins, known, step, operation.note)
+
+
+def _take_steps(
+    conn: Connection[Any], catalog: Catalog, edits: Iterable[_Edit], done: Mapping[int, Outcome]
+) -> dict[int, EditError]:
+    """Write down the steps that published edits have taken in their layers' workflows, or why they cannot stay."""
+    errors: dict[int, EditError] = {}
+    for edit in edits:
+        if edit.step is None or edit.record is None or edit.layer.workflow is None:
+            continue
+        error = workflows.broken(conn, catalog, edit.layer, edit.key, edit.step, edit.record)
+        if error is not None:
+            errors[edit.number] = error
+            continue
+        field, release = edit.layer.workflow.field, done[edit.number].release
+        assert release is not None
+        states = (edit.before.values[field] if edit.before else None, edit.record[field])
+        steps.take(conn, edit.layer, edit.key, states, edit.step, release, edit.note)
+    return errors
 
 
 def _publish(conn: Connection[Any], catalog: Catalog, edits: list[_Edit]) -> dict[int, Outcome]:

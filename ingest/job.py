@@ -14,6 +14,7 @@ from shikong.ingest.readers import boundary_points, excel, geoparquet, remote, t
 from shikong.ingest.readers.base import FeatureSource
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
+from shikong.layers.model import Layer
 from shikong.store import locks
 from shikong.store.database import Database
 
@@ -27,6 +28,7 @@ def ingest(
     Raises UnknownLayer, IngestError; then what was published before stays.
     """
     layer = catalog.layer(layer_id)
+    _require_loadable(layer)
     data = database.settings.data
     if isinstance(source, str) and remote.is_address(source):
         if layer.kind != "features":
@@ -54,10 +56,15 @@ def ingest(
         if layer.kind == "observations":
             _expect(suffix, observations.SUFFIXES, layer_id)
             return observations.load(conn, catalog, layer, path, options, progress)
-        if layer.kind == "records":
-            raise IngestError(f"{layer_id} is made from the other layers; nothing is loaded into it")
         opened = open_features(path, options.source_layer)
         return features.load(conn, catalog, layer, path, opened, options, progress, database=database)
+
+
+def _require_loadable(layer: Layer) -> None:
+    if layer.kind == "records":
+        raise IngestError(f"{layer.id} is made from the other layers; nothing is loaded into it")
+    if layer.workflow is not None:
+        raise IngestError(f"{layer.id} has a workflow: its features change step by step, by edits, and are not loaded")
 
 
 def open_features(path: Path, source_layer: str | None) -> FeatureSource:

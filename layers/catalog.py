@@ -14,6 +14,7 @@ from typing import TypeVar
 from shikong.layers import references, yaml_source
 from shikong.layers.code_lists import CodeList, Crosswalk
 from shikong.layers.conflict_rules import ConflictRules, Side
+from shikong.layers.coordination import Coordination
 from shikong.layers.declared import Text
 from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
 from shikong.layers.model import City, Layer
@@ -39,6 +40,7 @@ class Catalog:
     crosswalks: dict[str, Crosswalk] = field(default_factory=dict)
     conflicts: ConflictRules = field(default_factory=lambda: ConflictRules(rules={}))
     site_check: SiteCheck | None = None
+    coordination: Coordination | None = None
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
@@ -96,7 +98,9 @@ def load(home: Path = HOME) -> Catalog:
     }
     ranked = sorted(found.layers.values(), key=lambda layer: (order[layer.theme], layer.id))
     layers = {layer.id: layer for layer in ranked}
-    return Catalog(found.city, layers, found.codes, found.crosswalks, found.conflicts, found.site_check)
+    return Catalog(
+        found.city, layers, found.codes, found.crosswalks, found.conflicts, found.site_check, found.coordination
+    )
 
 
 @dataclass
@@ -110,6 +114,7 @@ class _Found:
     crosswalks: dict[str, Crosswalk] = field(default_factory=dict)
     conflicts: ConflictRules = field(default_factory=lambda: ConflictRules(rules={}))
     site_check: SiteCheck | None = None
+    coordination: Coordination | None = None
     faults: list[Fault] = field(default_factory=list)
 
     def take(self, path: Path) -> None:
@@ -121,6 +126,8 @@ class _Found:
             self.codes[CONFLICT_RULES] = conflict_codes(self.conflicts)
         elif path == self.home / "site_check.yml":
             self.site_check = yaml_source.read(path, SiteCheck)
+        elif path == self.home / "coordination.yml":
+            self.coordination = yaml_source.read(path, Coordination)
         elif path.parent.name == "codes":
             self.faults += _keep(path, yaml_source.read(path, CodeList), self.codes)
         elif path.parent.name == "crosswalks":
@@ -141,6 +148,9 @@ class _Found:
         matrix = self.home / "conflicts.yml"
         for place, problem in references.of_conflict_rules(self.conflicts, self.layers, self.codes, self.crosswalks):
             self.faults.append(Fault(matrix, yaml_source.line_of(matrix, place), ".".join(place), problem))
+        whom = self.home / "coordination.yml"
+        for place, problem in references.of_coordination(self.coordination, self.layers, self.codes):
+            self.faults.append(Fault(whom, yaml_source.line_of(whom, place), ".".join(place), problem))
         checks = self.home / "site_check.yml"
         for place, problem in references.of_site_check(self.site_check, self.layers, self.codes):
             self.faults.append(Fault(checks, yaml_source.line_of(checks, place), ".".join(place), problem))

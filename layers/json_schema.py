@@ -10,6 +10,7 @@ from pathlib import Path
 
 from shikong.layers.code_lists import CodeList, Crosswalk
 from shikong.layers.conflict_rules import ConflictRules
+from shikong.layers.coordination import Coordination
 from shikong.layers.declared import Declared
 from shikong.layers.model import City, Layer
 from shikong.layers.site_rules import SiteCheck
@@ -21,6 +22,7 @@ MODELS: dict[str, type[Declared]] = {
     "city": City,
     "conflict_rules": ConflictRules,
     "site_check": SiteCheck,
+    "coordination": Coordination,
 }
 
 

@@ -14,9 +14,11 @@ from typing import Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from shikong.layers import rules
+from shikong.layers.access import AccessDecl
 from shikong.layers.declared import Declared, Identifier, Text
 from shikong.layers.source import SourceDecl
 from shikong.layers.styles import RasterStyle, StyleDecl
+from shikong.layers.workflow import Workflow, workflow_faults
 
 OneRule = TypeVar("OneRule", bound=Declared)
 
@@ -89,13 +91,6 @@ class TilesDecl(Declared):
         return self
 
 
-class AccessDecl(Declared):
-    """Who may read and write. `public` is everyone; other names are roles."""
-
-    read: Identifier = "public"
-    write: Identifier
-
-
 class ParameterDecl(Declared):
     """One observed property of an observations layer, or one variable of a coverage or cube."""
 
@@ -128,14 +123,18 @@ class Layer(Declared):
         default_factory=dict, description="coverage and cube: ways to draw it, the usual one first"
     )
     access: AccessDecl
+    workflow: Workflow | None = Field(None, description="features: the states that they pass through, step by step")
+    attachments: bool = Field(False, description="features: whether files can be attached to them")
     source: SourceDecl | None = Field(None, description="where deliveries come from by themselves")
 
     @model_validator(mode="after")
     def _kind_has_its_parts(self) -> Self:
         if self.kind == "features":
             self._check_features()
-        elif self.geometry or self.fields or self.style:
-            raise ValueError(f"`geometry`, `fields` and `style` belong to kind features, not {self.kind}")
+        elif self.geometry or self.fields or self.style or self.workflow or self.attachments:
+            raise ValueError(
+                f"`geometry`, `fields`, `style`, `workflow` and `attachments` belong to kind features, not {self.kind}"
+            )
         self._check_drawing()
         if (self.kind in ("observations", "coverage", "cube")) != bool(self.parameters):
             raise ValueError("`parameters` are needed by kind observations, coverage and cube, and only there")
@@ -159,7 +158,10 @@ class Layer(Declared):
             if name and (name not in self.fields or self.fields[name].type not in ("date", "datetime")):
                 raise ValueError(f"time.{role}: {name!r} is not a date or datetime field")
         types = {name: field.type for name, field in self.fields.items()}
-        for fault in rules.faults(self.quality, self.geometry, dict(types)):
+        faults = [*rules.faults(self.quality, self.geometry, dict(types))]
+        faults += workflow_faults(self.workflow, dict(types)) if self.workflow else []
+        faults += self.access.faults(types)
+        for fault in faults:
             raise ValueError(fault)
         if self.style and self.style.by:
             field = self.fields.get(self.style.by)

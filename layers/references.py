@@ -11,6 +11,7 @@ from pathlib import Path
 from shikong.layers import yaml_source
 from shikong.layers.code_lists import CodeList, Crosswalk
 from shikong.layers.conflict_rules import ConflictRule, ConflictRules, Side
+from shikong.layers.coordination import Coordination
 from shikong.layers.errors import Fault
 from shikong.layers.model import Layer
 from shikong.layers.rules import References
@@ -28,6 +29,8 @@ def of_layer(home: Path, layer: Layer, layers: dict[str, Layer], codes: dict[str
             yield Fault(path, 1, f"quality.{number}.layer", f"{target!r} is not a layer of features")
         elif isinstance(rule, References) and rule.to not in layers[target].fields:
             yield Fault(path, 1, f"quality.{number}.to", f"{target} has no field {rule.to!r}")
+    for place, problem in _workflow_faults(layer, layers, codes):
+        yield Fault(path, 1, f"workflow.{place}", problem)
     if layer.stations and (layer.stations not in layers or layers[layer.stations].geometry != "Point"):
         yield Fault(path, 1, "stations", f"{layer.stations!r} is not a layer of points")
     if layer.source and layer.source.folder:
@@ -46,6 +49,50 @@ def _code_faults(path: Path, layer: Layer, codes: dict[str, CodeList]) -> Iterat
         listed = codes.get(layer.fields[layer.style.by].codes or "")
         if unknown := set(layer.tiles.appears_from) - set(listed.codes if listed else ()):
             yield Fault(path, 1, "tiles.appears_from", f"{sorted(unknown)} are no codes of {layer.style.by}")
+
+
+def _workflow_faults(layer: Layer, layers: dict[str, Layer], codes: dict[str, CodeList]) -> Iterator[tuple[str, str]]:
+    """What in a workflow does not fit the code lists and the other layers: where, and what."""
+    if layer.workflow is None:
+        return
+    listed = codes.get(layer.fields[layer.workflow.field].codes or "")
+    if listed is None:
+        yield "field", f"{layer.workflow.field!r} is not a field with `codes`: its code list has the states"
+        return
+    for name, step in layer.workflow.steps.items():
+        if unknown := sorted({*step.when, step.to} - set(listed.codes)):
+            yield f"steps.{name}", f"{unknown} are no states; states: {sorted(listed.codes)}"
+        for place, related in (("within", step.within), ("every", step.every)):
+            other = layers.get(related.layer) if related else None
+            if related is None:
+                continue
+            if other is None or other.workflow is None:
+                yield f"steps.{name}.{place}", f"{related.layer!r} is not a layer with a workflow"
+                continue
+            if place == "every" and related.by not in other.fields:
+                yield f"steps.{name}.every", f"{related.by!r} is not a field of {other.id}"
+            states = codes.get(other.fields[other.workflow.field].codes or "")
+            if unknown := sorted(set(related.states) - set(states.codes if states else ())):
+                yield f"steps.{name}.{place}", f"{unknown} are no states of {other.id}"
+
+
+def of_coordination(
+    coordination: Coordination | None, layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What in the rules whom to ask does not fit the layers and code lists: where, and what."""
+    if coordination is None:
+        return
+    for place, name in (("cases", coordination.cases), ("opinions", coordination.opinions)):
+        if name not in layers or layers[name].workflow is None:
+            yield (place,), f"{name!r} is not a layer with a workflow"
+            return
+    opinions = layers[coordination.opinions]
+    known = codes[opinions.fields["department"].codes or ""].codes if "department" in opinions.fields else {}
+    if unknown := [name for name in (*coordination.always, *coordination.concerns) if name not in known]:
+        yield ("concerns",), f"{unknown} are no departments; departments: {sorted(known)}"
+    for department, concerned in coordination.concerns.items():
+        if unknown := [name for name in concerned if name not in layers]:
+            yield ("concerns", department), f"{unknown} are no layers"
 
 
 def of_crosswalk(path: Path, crosswalk: Crosswalk, codes: dict[str, CodeList]) -> Iterator[Fault]:

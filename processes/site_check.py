@@ -101,7 +101,7 @@ class SiteCheck(Process):
         given = Given(inputs.site, inputs.file, inputs.crs)
         with default_database().thread_session() as conn, one_state(conn):
             place = site.read(conn, city, given, inputs.moment)
-            surfaces = [layer for layer in city if "Polygon" in (layer.geometry or "") and layer.id != CONFLICTS]
+            surfaces = [layer for layer in city if _is_plan(layer)]
             meetings = {layer.id: meets.on(conn, city, layer, place, inputs.moment) for layer in surfaces}
 
             def near(rule: SiteRule) -> list[tuple[str, float]]:
@@ -118,6 +118,11 @@ class SiteCheck(Process):
                 "releases": {layer.id: release_of(conn, layer, inputs.moment) for layer in surfaces},
                 "features": _collection(found, meetings),
             }  # fmt: skip
+
+
+def _is_plan(layer: Layer) -> bool:
+    """Whether a site is laid on a layer: surfaces that everyone may know of, found conflicts apart."""
+    return "Polygon" in (layer.geometry or "") and layer.access.public and layer.id != CONFLICTS
 
 
 def _told_site(place: Site) -> dict[str, Any]:

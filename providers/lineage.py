@@ -10,14 +10,14 @@ from typing import Any
 from psycopg import sql
 
 from shikong.layers.model import Layer
-from shikong.store import tables
+from shikong.store import access, tables
 
 _VERSIONS = """
     SELECT v._source_row, v.valid_from, v.valid_to, v.current, r.id, r.source, r.source_sha256, r.source_crs,
         r.datum_note, r.kind, r.restores, r.origin, r.principal, r.published_at, s.id, s.published_at
     FROM (
         SELECT _release, _source_row, {valid}, true AS current, NULL::integer AS superseded
-        FROM {table} WHERE {key} = %(key)s
+        FROM {table} AS t WHERE {key} = %(key)s
         UNION ALL
         {former}
     ) AS v
@@ -28,17 +28,17 @@ _VERSIONS = """
 
 
 _FORMER = """
-    SELECT _release, _source_row, {valid}, false, _superseded FROM {history} WHERE {key} = %(key)s
+    SELECT _release, _source_row, {valid}, false, _superseded FROM {history} AS h WHERE {key} = %(key)s
 """
 
 # A version whose end became known later was first believed to hold on.
 _FORMER_VERSIONED = """
     SELECT _release, _source_row, valid_from, CASE WHEN _ended IS NULL THEN valid_to ELSE _held_to END, false,
         coalesce(_ended, _superseded)
-    FROM {history} WHERE {key} = %(key)s
+    FROM {history} AS h WHERE {key} = %(key)s
     UNION ALL
     SELECT _ended, NULL, valid_from, valid_to, false, _superseded
-    FROM {history} WHERE {key} = %(key)s AND _ended IS NOT NULL
+    FROM {history} AS h WHERE {key} = %(key)s AND _ended IS NOT NULL
 """
 
 
@@ -47,8 +47,8 @@ def versions(layer: Layer) -> sql.Composed:
     absent = "NULL::timestamptz AS valid_from, NULL::timestamptz AS valid_to"
     parts = {
         "valid": sql.SQL("valid_from, valid_to" if layer.versioned else absent),
-        "table": tables.table(layer),
-        "history": tables.history(layer),
+        "table": access.seen(layer, tables.table(layer)),
+        "history": access.seen(layer, tables.history(layer)),
         "key": sql.Identifier(layer.key_field),
     }
     former = sql.SQL(_FORMER_VERSIONED if layer.versioned else _FORMER).format(**parts)

@@ -64,7 +64,11 @@ class CatalogueProvider(RecordProvider):
     def _layers(self) -> list[tuple[Layer, Published | None]]:
         with as_provider_errors():
             releases = published(default_database().thread_fetch(NEWEST))
-        return [(layer, releases.get(layer.id)) for layer in catalog.default() if layer.kind != "records"]
+        return [
+            (layer, releases.get(layer.id) if layer.access.public else None)
+            for layer in catalog.default()
+            if layer.kind != "records"
+        ]
 
     def _record(self, layer: Layer, release: Published | None) -> dict[str, Any]:
         city = catalog.default().city

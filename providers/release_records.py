@@ -83,7 +83,9 @@ def release(identifier: str) -> dict[str, Any] | None:
 
 
 def _fetch(where: list[sql.SQL], params: dict[str, Any]) -> list[dict[str, Any]]:
-    condition = sql.SQL(" AND ").join(where) if where else sql.SQL("true")
+    """Records of the layers that everyone reads: who has changed what in others is told to those who see the rows."""
+    condition = sql.SQL(" AND ").join([sql.SQL("layer <> ALL(%(closed)s)"), *where])
+    params = params | {"closed": [layer.id for layer in catalog.default() if not layer.access.public]}
     rows = default_database().thread_fetch(sql.SQL(_RECORDS).format(where=condition), params)
     return [dict(zip(_NAMES, row, strict=True)) for row in rows]
 

@@ -15,16 +15,16 @@ from typing import Any, Literal
 from psycopg import sql
 
 from shikong.layers.model import Layer
-from shikong.store import as_of, tables
+from shikong.store import access, as_of, tables
 
 _HELD = "SELECT valid_from, valid_to FROM {source} AS s WHERE {key} = %(key)s ORDER BY valid_from"
 
 _KNOWN = """
     SELECT r.published_at, s.published_at
     FROM (
-        SELECT _release, NULL::integer AS superseded FROM {table} WHERE {key} = %(key)s
+        SELECT _release, NULL::integer AS superseded FROM {table} AS t WHERE {key} = %(key)s
         UNION ALL
-        SELECT _release, _superseded FROM {history} WHERE {key} = %(key)s
+        SELECT _release, _superseded FROM {history} AS h WHERE {key} = %(key)s
     ) AS v
     JOIN shikong.release AS r ON r.id = v._release
     LEFT JOIN shikong.release AS s ON s.id = v.superseded
@@ -76,10 +76,11 @@ def times(layer: Layer, known_at: datetime | None) -> tuple[sql.Composed, dict[s
     """
     key = sql.Identifier(layer.key_field)
     if not layer.versioned:
-        return sql.SQL(_KNOWN).format(table=tables.table(layer), history=tables.history(layer), key=key), {}
+        table, history = (access.seen(layer, each) for each in (tables.table(layer), tables.history(layer)))
+        return sql.SQL(_KNOWN).format(table=table, history=history, key=key), {}
     release = as_of.newest(layer) if known_at is None else as_of.release_at(layer, sql.SQL("%(known_at)s"))
-    names = [layer.key_field, "valid_from", "valid_to"]
-    return sql.SQL(_HELD).format(source=as_of.known(layer, release, names), key=key), {"known_at": known_at}
+    rows = access.seen(layer, as_of.known(layer, release))
+    return sql.SQL(_HELD).format(source=rows, key=key), {"known_at": known_at}
 
 
 def versions(rows: list[tuple[Any, ...]], moment: datetime) -> Versions:

@@ -33,10 +33,11 @@ from shikong.server.formats.table import collection_links
 from shikong.server.kept_answers import KeepAnswers, KeptAnswers
 from shikong.server.logs import AccessLog, configure
 from shikong.server.metadata import Metadata
-from shikong.server.middleware import PrincipalOfRequest, StopWhenClientLeaves, WhenAsked
+from shikong.server.middleware import StopWhenClientLeaves, WhenAsked
 from shikong.server.pages import Pages
 from shikong.server.pygeoapi_api import Refusal, ShikongAPI
 from shikong.server.routes import routes
+from shikong.server.signing_in import PrincipalOfRequest
 from shikong.server.tile_answers import TileAnswers
 from shikong.store import database
 from shikong.tiles.cache import TileFiles
@@ -109,7 +110,7 @@ def create_app(*, alone: bool = False) -> Starlette:
             Middleware(WhenAsked, b"origin", b"", CORSMiddleware, _CORS),
             Middleware(Compression),
             Middleware(StopWhenClientLeaves),
-            Middleware(PrincipalOfRequest),
+            Middleware(PrincipalOfRequest, store),
         ],
         exception_handlers=_exception_handlers(),
     )  # fmt: skip

@@ -74,6 +74,7 @@ LOCATIONS = Asked(parameters.EDR, _PAGE)
 #: By what a list of records is about.
 RECORDS = {lists: Asked(names, _LINKED) for lists, names in parameters.RECORDS.items()}
 RECORD = {"layers": LINKED, "releases": Asked(formats=(*_LINKED, "iso19139"))}
+ATTACHMENTS = Asked(frozenset({"name"}))
 PROCESSES = Asked(frozenset({"limit"}), _PAGE)
 #: What answers of processes can be told as; each process says which of them it knows.
 EXECUTION = Asked(formats=("json", "html", "pdf", "docx", "csv", "xlsx", "svg"))
@@ -92,6 +93,8 @@ LAYERS: dict[str, Callable[[Layer], bool]] = {
     "RasterLayer": lambda layer: layer.kind in ("coverage", "cube"),
     "StationLayer": lambda layer: layer.kind == "observations",
     "SeriesLayer": lambda layer: layer.kind in ("observations", "cube"),
+    "SteppedLayer": lambda layer: layer.workflow is not None,
+    "AttachedLayer": lambda layer: layer.attachments,
     "QueriedLayer": lambda layer: layer.kind in ("features", "records"),
 }
 
@@ -99,5 +102,8 @@ LAYERS: dict[str, Callable[[Layer], bool]] = {
 def require_layer(layer: Layer, among: str, path: str) -> None:
     """Raise NotFound where a layer has nothing at this path. among: a name in LAYERS."""
     if not LAYERS[among](layer):
-        tiles = {"TiledLayer": " and has no vector tiles", "DrawnLayer": " and is not drawn"}.get(among, "")
-        raise NotFound(f"there is nothing at {path}: {layer.id} is of kind {layer.kind}{tiles}")
+        why = {
+            "TiledLayer": " and has no vector tiles", "DrawnLayer": " and is not drawn",
+            "SteppedLayer": " and has no workflow", "AttachedLayer": " and has no files",
+        }.get(among, "")  # fmt: skip
+        raise NotFound(f"there is nothing at {path}: {layer.id} is of kind {layer.kind}{why}")

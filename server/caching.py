@@ -21,7 +21,7 @@ from starlette.requests import Request
 
 from shikong.layers import catalog
 from shikong.layers.model import Layer
-from shikong.server import etags, parameters
+from shikong.server import access, etags, parameters
 from shikong.server.formats.table import Format
 from shikong.server.metadata import Metadata
 from shikong.store import tables
@@ -186,7 +186,7 @@ class Caching:
 
 def control(layers: Iterable[Layer], keep: str, *, settled: bool) -> str:
     """Cache-Control of an answer from layers. keep: how long caches may keep one that can change."""
-    whose = "public" if all(layer.access.read == "public" for layer in layers) else "private"
+    whose = "public" if all(layer.access.public for layer in layers) else "private"
     return f"{whose}, {_IMMUTABLE if settled else keep}"
 
 
@@ -206,8 +206,8 @@ def _settled(layer: Layer, moment: Moment) -> bool:
 def _digest(request: Request, layer: Layer, form: Format, state: str, *, worded: bool) -> str:
     asked = request.headers
     return digest(
-        _declaration(layer), state, request.scope["path"], parameters.query_text(request), form.name,
-        asked.get("prefer", ""), asked.get("accept-language", "") if worded else "",
+        _declaration(layer), access.viewer(layer), state, request.scope["path"], parameters.query_text(request),
+        form.name, asked.get("prefer", ""), asked.get("accept-language", "") if worded else "",
     )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def _changed(
     context: Context, layer: Layer, method: str, key: str, condition: str | None, body: dict[str, Any], crs: ServedCrs
 ) -> Operation:
     """A change of the feature with this id. Raises MissingPrecondition, BadBody."""
-    if condition is None and context.editing != "unlocked":
+    if condition is None and context.editing == "open":
         raise MissingPrecondition
     states = None if condition is None else etags.states(condition)
     if "\0" in key:

@@ -14,7 +14,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from shikong.ingest.edit_errors import FeatureExists, NoSuchFeature, RulesBroken, StateChanged, StillReferred
+from shikong.ingest.edit_errors import (
+    FeatureExists,
+    NoSuchFeature,
+    NotLawful,
+    NotYours,
+    RulesBroken,
+    StateChanged,
+    StillReferred,
+)
 from shikong.ingest.errors import IngestError
 from shikong.layers.errors import UnknownLayer
 from shikong.processes.base import BadInput
@@ -23,9 +31,10 @@ from shikong.server import etags
 from shikong.server.edit_errors import BadBody, BodyTooLarge, MissingPrecondition, NotEditable, WrongMediaType
 from shikong.server.links import link_header
 from shikong.server.pygeoapi_api import Refusal
+from shikong.store.attachments import NotAttached
 from shikong.store.errors import Busy, DatabaseAway, LayerBusy, NotKept, NotPublished, QueryTooSlow, StoreError
 from shikong.store.jobs import JobEnded, NoSuchJob
-from shikong.store.principal import Forbidden
+from shikong.store.principal import Forbidden, NotSignedIn
 from shikong.tiles.errors import PictureError
 from shikong.tiles.styles.legend import NoFont
 
@@ -43,6 +52,8 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     NotKept: (HTTPStatus.GONE, "Gone"),
     NotPublished: (HTTPStatus.NOT_FOUND, "NotFound"),
     NoSuchJob: (HTTPStatus.NOT_FOUND, "NoSuchJob"),
+    NotAttached: (HTTPStatus.BAD_REQUEST, "NotAttached"),
+    NotSignedIn: (HTTPStatus.UNAUTHORIZED, "NotSignedIn"),
     Forbidden: (HTTPStatus.FORBIDDEN, "Forbidden"),
     NotEditable: (HTTPStatus.METHOD_NOT_ALLOWED, "NotEditable"),
     BodyTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BodyTooLarge"),
@@ -52,6 +63,8 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     NoSuchFeature: (HTTPStatus.NOT_FOUND, "NotFound"),
     FeatureExists: (HTTPStatus.CONFLICT, "FeatureExists"),
     StillReferred: (HTTPStatus.CONFLICT, "StillReferred"),
+    NotLawful: (HTTPStatus.CONFLICT, "NotLawful"),
+    NotYours: (HTTPStatus.FORBIDDEN, "Forbidden"),
     StateChanged: (HTTPStatus.PRECONDITION_FAILED, "StateChanged"),
     RulesBroken: (HTTPStatus.UNPROCESSABLE_ENTITY, "RulesBroken"),
     IngestError: (HTTPStatus.UNPROCESSABLE_ENTITY, "NotTaken"),
@@ -126,6 +139,8 @@ async def handle(request: Request, error: Exception) -> Response:
     response = respond(request, document)
     if isinstance(error, NotEditable):
         response.headers["Allow"] = "GET, HEAD, OPTIONS"
+    if isinstance(error, NotSignedIn) and not wants_html(request):  # a browser's page leads to /account instead
+        response.headers["WWW-Authenticate"] = 'Basic realm="Shikong", charset="UTF-8"'
     if isinstance(error, Gone):
         response.headers["Link"] = link_header(error.links)
     return response

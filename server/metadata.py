@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from pygeoapi import l10n
 
+from shikong.layers import catalog
 from shikong.store.catalogue import NEWEST, Published, published
 from shikong.store.database import Database
 from shikong.store.errors import StoreError
@@ -39,6 +40,7 @@ class Metadata:
 
     def __init__(self, api: Any, database: Database) -> None:
         self._api = api
+        self._open = {layer.id for layer in catalog.default() if layer.access.public}
         self._database = database
         self._read_at = -FRESH_FOR
         self._reading: asyncio.Task[None] | None = None
@@ -88,7 +90,8 @@ class Metadata:
         self.releases = releases
         for config in (self._api.config, self._api.tpl_config):
             for layer, release in self.releases.items():
-                _describe(config["resources"].get(layer), release)
+                if layer in self._open:
+                    _describe(config["resources"].get(layer), release)
         l10n._cfg_cache.clear()  # pygeoapi keeps the translated configuration for ever
 
     async def _touched(self, releases: dict[str, Published]) -> dict[str, list[Release]]:

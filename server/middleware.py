@@ -1,4 +1,4 @@
-"""What requests pass through: who asks, what only some need, and stopping when nobody listens any more.
+"""What requests pass through: what only some need, and stopping when nobody listens any more.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -10,23 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from shikong.store.principal import ANONYMOUS, current_principal
-
-
-class PrincipalOfRequest:
-    """Sets who asks, for the database sessions that the request uses. Everyone is anonymous so far."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one request as its principal."""
-        token = current_principal.set(ANONYMOUS)
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            current_principal.reset(token)
 
 
 class WhenAsked:

@@ -60,7 +60,7 @@ async def read(
 async def count(context: Context, layer: Layer, question: Items, counting: Counting | None) -> int | None:
     """How many features match: from the release when all are asked for, else counted or estimated where wanted."""
     release = context.metadata.releases.get(layer.id)
-    if release is not None and question.plain:
+    if release is not None and question.plain and layer.access.public:
         return release.rows
     if counting is None:
         return None

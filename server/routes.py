@@ -27,6 +27,7 @@ from shikong.providers import versions as version_rules
 from shikong.providers.errors import CollectionNotFound, NotFound
 from shikong.providers.knowledge import as_known_at
 from shikong.server import (
+    access,
     archives,
     asked,
     conformance,
@@ -42,8 +43,10 @@ from shikong.server import (
     parameters,
     picture_routes,
     process_execution,
+    signing_in,
     tilesets,
     versions,
+    workflows,
 )
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
@@ -81,8 +84,9 @@ class Endpoints:
             knows.check(request.query_params)
             parameters.check_values(request.query_params, self._context.catalog.city)
             self._context.metadata.refresh_if_due()
-            if "collection_id" in request.path_params:
-                asked.require_layer(self.layer(request), layers, request.url.path)
+            if "collection_id" in request.path_params:  # what a layer is may be known to everyone
+                layer = self.declared(request) if layers == "AnyLayer" else self.layer(request)
+                asked.require_layer(layer, layers, request.url.path)
             given = [request.path_params[name] for name in names]
             moment = parameters.known_at(request.query_params.get("asOf"), self._context.catalog.city.timezone)
             with as_known_at(moment):
@@ -145,7 +149,7 @@ class Endpoints:
 
     async def queryables(self, request: Request) -> Response:
         """What a filter may name."""
-        layer = self.layer(request)
+        layer = self.declared(request)
         if layer.kind != "features":
             handler = itemtypes.get_collection_queryables
             return await self.pygeoapi(handler, "collection_id", layers="QueriedLayer", json_type=_SCHEMA)(request)
@@ -153,7 +157,7 @@ class Endpoints:
 
     async def schema(self, request: Request) -> Response:
         """What a layer's features, cells or observations have. pygeoapi knows none for observations."""
-        layer = self.layer(request)
+        layer = self.declared(request)
         if layer.kind == "observations":
             return observed_schema.get_schema(self._context, request, layer)
         return await self.pygeoapi(core.get_collection_schema, "collection_id", json_type=_SCHEMA)(request)
@@ -173,14 +177,14 @@ class Endpoints:
     async def lineage(self, request: Request) -> Response:
         """Where a feature comes from."""
         _require_reading(request)
-        layer = _with_items(self.layer(request), request.path_params["item_id"])
+        layer = _with_items(self.layer(request), _item(request))
         return await lineage.get_lineage(self._context, request, layer)
 
     async def collection(self, request: Request) -> Response:
         """What one collection tells of itself; of features also along which clock they have versions; and where it is
         drawn."""
         answer = await self.pygeoapi(core.describe_collections, "collection_id", knows=LINKED)(request)
-        layer = self.layer(request)
+        layer = self.declared(request)
         if answer.headers["content-type"] != _JSON:
             return answer
         more = {"versioning": {"timeAxis": version_rules.time_axis(layer)}} if layer.kind == "features" else {}
@@ -190,8 +194,26 @@ class Endpoints:
     async def versions(self, request: Request) -> Response:
         """The Time Map of a feature."""
         _require_reading(request)
-        layer = _with_items(self.layer(request), request.path_params["item_id"])
+        layer = _with_items(self.layer(request), _item(request))
         return await versions.get_time_map(self._context, request, layer)
+
+    async def steps(self, request: Request) -> Response:
+        """The steps of a feature in its layer's workflow."""
+        _require_reading(request)
+        return await workflows.get_steps(self._context, request, _with_items(self.layer(request), _item(request)))
+
+    async def attachments(self, request: Request) -> Response:
+        """The files of a feature; POST adds one."""
+        if request.method != "POST":
+            _require_reading(request)
+        layer = _with_items(self.layer(request), _item(request))
+        return await workflows.get_attachments(self._context, request, layer)
+
+    async def attachment(self, request: Request) -> Response:
+        """One file of a feature."""
+        _require_reading(request)
+        layer = _with_items(self.layer(request), _item(request))
+        return await workflows.get_attachment(self._context, request, layer)
 
     async def tile(self, request: Request) -> Response:
         """One vector tile."""
@@ -255,7 +277,13 @@ class Endpoints:
         return JSONResponse(report, status, headers={"Retry-After": "3"} if status == 503 else None)
 
     def layer(self, request: Request) -> Layer:
-        """The layer that the path names. Raises CollectionNotFound."""
+        """The layer that the path names, for its data. Raises CollectionNotFound, NotSignedIn, Forbidden."""
+        layer = self.declared(request)
+        access.require_readable(layer)
+        return layer
+
+    def declared(self, request: Request) -> Layer:
+        """The layer that the path names, for what is declared of it. Raises CollectionNotFound."""
         identifier = request.path_params["collection_id"]
         layer = self._context.catalog.layers.get(identifier)
         if layer is None:
@@ -292,6 +320,9 @@ def routes(context: Context) -> list[Route]:
         Route(f"{collection}/items", Direct(ends.items), methods=["GET"]),
         Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage, methods=["GET", *_EDITING]),
         Route(f"{collection}/items/{{item_id:path}}/versions", ends.versions, methods=["GET", *_EDITING]),
+        Route(f"{collection}/items/{{item_id:path}}/steps", ends.steps, methods=["GET", *_EDITING]),
+        Route(f"{collection}/items/{{item_id:path}}/attachments", ends.attachments, methods=["GET", *_EDITING]),
+        Route(f"{collection}/items/{{item_id:path}}/attachments/{{attachment}}", ends.attachment, methods=["GET", *_EDITING]),
         Route(f"{collection}/items/{{item_id:path}}", ends.item, methods=["GET"]),
         Route(f"{collection}/items", ends.edit_items, methods=_EDITING),
         Route(f"{collection}/items/{{item_id:path}}", ends.edit_item, methods=_EDITING),
@@ -334,6 +365,8 @@ def routes(context: Context) -> list[Route]:
         Route("/stac/collections/{collection_id}/items/{release}", stac.item),
         Route("/stac/collections/{collection_id}/items/{release}/data", stac.data),
         *wmts.routes(),
+        Route("/account", partial(signing_in.account, context), methods=["GET", "POST"]),
+        Route("/account/sign-out", partial(signing_in.sign_out, context), methods=["POST"]),
         Route("/jobs", ends.jobs),
         Route("/jobs/{job_id}", ends.job, methods=["GET", "DELETE"]),
     ]
@@ -363,6 +396,10 @@ def _require_reading(request: Request) -> None:
     """Raise 405 for what edits: the path would else be taken for that of a feature."""
     if request.method not in ("GET", "HEAD"):
         raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+
+
+def _item(request: Request) -> str:
+    return str(request.path_params["item_id"])
 
 
 def _with_items(layer: Layer, item: str = "") -> Layer:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-#: Whether features can be edited: not; by everyone, who must say which state they have read; by everyone, even so.
-Editing = Literal["off", "open", "unlocked"]
+#: Whether features can be edited: not; by those whose role may; by everyone, who must say which state they have read;
+#: by everyone, even so.
+Editing = Literal["off", "roles", "open", "unlocked"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,10 @@ class ServerSettings:
     exports: exports that one server process runs at a time (SHIKONG_EXPORTS); more are told to come back.
     export_timeout: seconds that the database may take for each batch of an export (SHIKONG_EXPORT_TIMEOUT).
     tile_memory: megabytes of tiles that one server process keeps in memory (SHIKONG_TILE_MEMORY_MB).
-    editing: who may edit features (SHIKONG_EDITING): nobody (`off`), everyone (`open`), or everyone and without saying
-        by If-Match what they have read (`unlocked`), for clients that cannot.
+    editing: who may edit features (SHIKONG_EDITING): nobody (`off`), those who are signed in with the role that
+        the layer asks for (`roles`), everyone (`open`), or everyone and without saying by If-Match what they have read
+        (`unlocked`), for clients that cannot. With `roles` If-Match is taken, not asked for: QGIS cannot send it, and
+        it is known who has changed what.
     """
 
     host: str

@@ -120,7 +120,7 @@ class TileAnswers:
     def _note(request: Request, places: Sequence[Place]) -> None:
         """Let the answer be kept in memory, where all may see it."""
         basis = request.scope.get("kept_answer")
-        if isinstance(basis, Basis) and all(place.layer.access.read == "public" for place in places):
+        if isinstance(basis, Basis) and all(place.layer.access.public for place in places):
             ends = [place.until.timestamp() for place in places if place.until is not None]
             basis.until = min(ends, default=None)
             basis.layers = tuple((place.revisions, place.newest) for place in places)

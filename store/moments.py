@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from psycopg import sql
 
 from shikong.layers.model import Layer
-from shikong.store import as_of, tables
+from shikong.store import access, as_of, tables
 
 _DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
 
@@ -98,7 +98,11 @@ def is_past(layer: Layer, moment: Moment) -> bool:
 
 def source(layer: Layer, moment: Moment) -> sql.Composable:
     """SQL for the rows to choose from by `conditions`: today's, and what has ended or was superseded only where the
-    past is asked for."""
+    past is asked for; of them those that the session may see."""
+    return access.seen(layer, _all(layer, moment))
+
+
+def _all(layer: Layer, moment: Moment) -> sql.Composable:
     if not is_past(layer, moment):
         return tables.table(layer)
     names = ["_row", "_release", *tables.row_columns(layer)]

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-from shikong.store import content, tables
+from shikong.store import access, content, tables
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class Present:
 
 
 def features(conn: Connection[Any], layer: Layer, keys: Sequence[Any]) -> dict[Any, Present]:
-    """Those of the features with these keys that hold now, by key."""
+    """Those of the features with these keys that hold now and that the session may see, by key."""
     names = [*layer.fields, "origin"]
     rows = conn.execute(
         sql.SQL(
-            "SELECT {key}, _hash, {times}, st_asbinary(geom), {names} FROM {table} WHERE {key} = ANY(%s) AND {now}"
+            "SELECT {key}, _hash, {times}, st_asbinary(geom), {names} FROM {table} AS t WHERE {key} = ANY(%s) AND {now}"
         ).format(
             key=sql.Identifier(layer.key_field),
             times=sql.SQL("valid_from, valid_to" if layer.versioned else "NULL::timestamptz, NULL::timestamptz"),
             names=sql.SQL(", ").join(map(sql.Identifier, names)),
-            table=tables.table(layer),
+            table=access.seen(layer, tables.table(layer)),
             now=sql.SQL(_HOLDS_NOW if layer.versioned else "true"),
         ),
         (list(keys),),

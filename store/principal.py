@@ -50,5 +50,9 @@ def user_of_process(role: str) -> Principal:
     return Principal(f"{role}:{name}", (role,))
 
 
+class NotSignedIn(StoreError):
+    """Sign in: this is not open to everyone, or the token is not known, has expired or was revoked."""
+
+
 class Forbidden(StoreError):
     """The principal may not do this; sign in as somebody who may."""

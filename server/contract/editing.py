@@ -63,7 +63,7 @@ def _change(summary: str, name: str, body: Part | None, *refused: int) -> Part:
 
 def options(name: str) -> Part:
     """What can be done here."""
-    responses = {"204": {"description": "`Allow` tells it"}, **problems(404)}
+    responses = {"204": {"description": "`Allow` tells it"}, **problems(401, 403, 404)}
     return {"summary": "what can be done here", "operationId": name, "tags": ["editing"], "responses": responses}
 
 

@@ -79,6 +79,7 @@ def components(catalog: Catalog, more: list[Part]) -> dict[str, Part]:
 
 def _everywhere() -> list[Part]:
     return [
+        query("name", _TEXT | {"minLength": 1, "maxLength": 200}, "with POST: the file's name, such as `意见.pdf`"),
         query("lang", _TEXT | {"pattern": asked.LANGUAGE}, "the language of titles and pages; the best match is given"),
         query("ui", {"type": "string", "enum": ["swagger", "redoc"]}, "which program shows the page"),
         _limit(DEFAULT_LIMIT, MAX_LIMIT, "entries on a page"),
@@ -153,6 +154,7 @@ def _path() -> dict[str, Part]:
         "jobId": _in_path("jobId", number, "the job"),
         "release": _in_path("release", number, "the release"),
         "layerStyleId": _in_path("styleId", _TEXT, "a style of the layer"),
+        "attachment": _in_path("attachment", number, "the file"),
         "archive": _in_path("archive", _TEXT, "the archive's name"),
         "tileMatrixSetId": _in_path("tileMatrixSetId", {"type": "string", "enum": list(SERVED)}, "the tile matrix set"),
         "tileMatrix": _in_path("tileMatrix", number | {"maximum": MAX_ZOOM}, "the zoom level"),

@@ -12,7 +12,7 @@ from shikong.server import asked
 from shikong.server.archives import SUFFIXES
 from shikong.server.asked import Asked
 from shikong.server.contract.parameters import named, of
-from shikong.server.contract.schemas import Part, schema
+from shikong.server.contract.schemas import TEXT, Part, an_object, schema
 from shikong.server.formats.table import EXPORTS, PAGES
 from shikong.server.stac import COG
 from shikong.server.styles import ENCODINGS
@@ -57,7 +57,10 @@ def operation(
     summary: str, name: str, tag: str, content: Content, *refused: int, status: int = 200, **more: Any
 ) -> Part:
     """An operation. refused: statuses of its problems, besides those that every operation has."""
-    responses = {str(status): {"description": "the answer", "content": content}, **problems(400, *refused, 503)}
+    responses = {
+        str(status): {"description": "the answer", "content": content},
+        **problems(400, 401, 403, *refused, 503),
+    }
     return {
         "summary": summary,
         "operationId": name,
@@ -162,12 +165,23 @@ def _features() -> dict[str, Part]:
     feature["responses"]["200"]["headers"] = headers("Content-Crs", "ETag", "Link", "Memento-Datetime")
     versions = operation("its versions (Memento)", "getTimeMap", "features", told("TimeMap") | links, 404)
     lineage = operation("where it comes from", "getLineage", "features", told("Lineage"), 404)
+    steps = operation("the steps it has taken and can take", "getSteps", "features", told("Steps"), 404)
+    files = read(asked.ATTACHMENTS, operation(
+        "its files", "getAttachments", "features", told("Attachments"), 404), "AttachedLayer", "featureId")  # fmt: skip
+    anything = {"required": True, "content": {"application/octet-stream": _FILE}}
+    attach = operation("attach a file", "attachFile", "editing", told("Attachment"), 404, 405, 413, status=201,
+                       requestBody=anything)  # fmt: skip
+    attach["responses"]["201"]["headers"] = headers("Location")
+    file = operation("one of its files", "getAttachment", "features", {"*/*": _FILE}, 404)
     pages = read(asked.ITEMS, items, "FeatureLayer", kind="items")
     pages["parameters"] += named("Prefer.count")
     return {
         base: pages,
         item: read(asked.ITEM, feature, "FeatureLayer", "featureId"),
         f"{item}/versions": read(asked.TIME_MAP, versions, "FeatureLayer", "featureId"),
+        f"{item}/steps": read(asked.ONLY_JSON, steps, "SteppedLayer", "featureId"),
+        f"{item}/attachments": files | {"post": attach},
+        f"{item}/attachments/{{attachment}}": read(asked.ONLY_JSON, file, "AttachedLayer", "featureId", "attachment"),
         f"{item}/lineage": read(asked.ONLY_JSON, lineage, "FeatureLayer", "featureId"),
     }
 
@@ -248,6 +262,15 @@ def _others() -> dict[str, Part]:
         "or a file where the description says that there is one.",
     )  # fmt: skip
     dismiss = operation("take it out of the queue, or stop it", "dismissJob", "jobs", told("Job"), 403, 404, 409)
+
+    def signing(summary: str, name: str, **more: Any) -> Part:
+        led = {"303": {"description": "to /account", "headers": headers("Location")}}
+        return {"summary": summary, "operationId": name, "tags": ["service"],
+                "responses": led | problems(400, 401, 403, 503), **more}  # fmt: skip
+
+    form = an_object("token", token=TEXT | {"maxLength": 1000})
+    sign_in = signing("sign in with a browser", "signIn", requestBody={
+        "required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}})  # fmt: skip
     job = read(asked.PAGE, operation("a job", "getJob", "jobs", told("Job") | _HTML, 404), "jobId")
     return {
         "/processes": read(asked.PROCESSES, operation(
@@ -257,6 +280,9 @@ def _others() -> dict[str, Part]:
         "/processes/{processId}/execution": {
             "parameters": [*named("processId"), *of(asked.EXECUTION)], "post": execution,
         },
+        "/account": read(asked.PAGE, operation(
+            "who is signed in", "getAccount", "service", told("Account") | _HTML)) | {"post": sign_in},
+        "/account/sign-out": {"post": signing("forget the browser's token", "signOut")},
         "/jobs": read(asked.JOBS, operation("the jobs of the workers", "getJobs", "jobs", told("Jobs") | _HTML),
                        kind="jobs"),
         "/jobs/{jobId}": job | {"delete": dismiss},

@@ -54,7 +54,8 @@ def components(catalog: Catalog) -> dict[str, Part]:
 def _layers(catalog: Catalog) -> dict[str, Part]:
     """The ids of layers by what can be asked of them. A layer adds its id to a list or two, and nothing else here."""
     kinds = ("FeatureLayer", "CatalogueLayer", "RasterLayer", "StationLayer")
-    found = {name: one_of(*(layer.id for layer in catalog if LAYERS[name](layer))) for name in (*kinds, "TiledLayer")}
+    listed = (*kinds, "TiledLayer", "SteppedLayer", "AttachedLayer")
+    found = {name: one_of(*(layer.id for layer in catalog if LAYERS[name](layer))) for name in listed}
     rasters = [layer.id for layer in catalog if LAYERS["DrawnLayer"](layer) and not LAYERS["TiledLayer"](layer)]
     found["DrawnLayer"] = {"anyOf": [schema("TiledLayer"), one_of(*rasters)]}
     together = {
@@ -154,6 +155,12 @@ _OTHERS: dict[str, Part] = {
         status=one_of(*jobs.STATES), progress={"type": "integer", "minimum": 0, "maximum": 100}, message=TEXT,
         links=_LINKS, created=_TIME, started=_TIME, finished=_TIME, updated=_TIME,
     ),
+    "Account": an_object("name roles signedIn", name=TEXT, roles=a_list(TEXT), signedIn={"type": "boolean"}),
+    "Steps": an_object("id layer state steps next", id=TEXT, layer=TEXT, state=TEXT, steps=a_list(ANYTHING),
+                       next=a_list(ANYTHING)),
+    "Attachment": an_object("id name type size sha256 by at href", id=WHOLE, name=TEXT, type=TEXT, size=WHOLE,
+                            sha256=TEXT, by=TEXT, at=_TIME, href=TEXT),
+    "Attachments": an_object("attachments", attachments=a_list(schema("Attachment"))),
     "Jobs": an_object("jobs links", jobs=a_list(schema("Job")), links=_LINKS),
     "StacCatalog": an_object("type id stac_version links", type=one_of("Catalog"), id=TEXT, stac_version=TEXT,
                              links=_LINKS),

@@ -29,8 +29,8 @@ def current(folder: Path) -> gpd.GeoDataFrame:
     return parcels[parcels["valid_to"].isna()]
 
 
-#: Layers that the service works out from others.
-DERIVED = {"plan_conflicts"}
+#: Layers that the service works out from others, or that departments fill step by step.
+DERIVED = {"plan_conflicts", "coordination_cases", "coordination_opinions"}
 TABLES = [
     layer.id for layer in catalog.load() if layer.kind in ("features", "observations") and layer.id not in DERIVED
 ]

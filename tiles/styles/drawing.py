@@ -36,7 +36,7 @@ _FROM_BELOW: tuple[Shape, ...] = ("raster", "area", "line", "point")
 def is_drawn(layer: Layer) -> bool:
     """Whether a layer has a style that everyone may see: features with tiles, or a raster with styles."""
     declared = layer.styles if layer.kind in ("coverage", "cube") else layer.style
-    return bool(declared) and layer.tiles is not None and layer.access.read == "public"
+    return bool(declared) and layer.tiles is not None and layer.access.public
 
 
 def from_below(catalog: Catalog) -> list[Layer]:
