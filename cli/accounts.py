@@ -79,7 +79,8 @@ def roles_of(city: Catalog) -> dict[str, str]:
     """All roles that declarations name, and what each may do."""
     may: dict[str, list[str]] = {}
     for layer in city:
-        may.setdefault(layer.access.write, []).append(f"edit {layer.id}")
+        if layer.kind == "features":
+            may.setdefault(layer.access.write, []).append(f"edit {layer.id}")
         if not layer.access.public:
             may.setdefault(layer.access.read, []).append(f"read {layer.id}")
         rows = layer.access.rows

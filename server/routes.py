@@ -31,6 +31,7 @@ from shikong.server import (
     archives,
     asked,
     conformance,
+    coordination,
     editing,
     errors,
     features,
@@ -309,6 +310,7 @@ def routes(context: Context) -> list[Route]:
     wmts = Wmts(context)
     pygeoapi = ends.pygeoapi
     collection = "/collections/{collection_id}"
+    files = f"{collection}/items/{{item_id:path}}/attachments"
     tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
     get_coverage = coverages.get_collection_coverage
     coverage = pygeoapi(get_coverage, "collection_id", knows=asked.COVERAGE, layers="RasterLayer")
@@ -321,8 +323,8 @@ def routes(context: Context) -> list[Route]:
         Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage, methods=["GET", *_EDITING]),
         Route(f"{collection}/items/{{item_id:path}}/versions", ends.versions, methods=["GET", *_EDITING]),
         Route(f"{collection}/items/{{item_id:path}}/steps", ends.steps, methods=["GET", *_EDITING]),
-        Route(f"{collection}/items/{{item_id:path}}/attachments", ends.attachments, methods=["GET", *_EDITING]),
-        Route(f"{collection}/items/{{item_id:path}}/attachments/{{attachment}}", ends.attachment, methods=["GET", *_EDITING]),
+        Route(files, ends.attachments, methods=["GET", *_EDITING]),
+        Route(f"{files}/{{attachment}}", ends.attachment, methods=["GET", *_EDITING]),
         Route(f"{collection}/items/{{item_id:path}}", ends.item, methods=["GET"]),
         Route(f"{collection}/items", ends.edit_items, methods=_EDITING),
         Route(f"{collection}/items/{{item_id:path}}", ends.edit_item, methods=_EDITING),
@@ -365,6 +367,7 @@ def routes(context: Context) -> list[Route]:
         Route("/stac/collections/{collection_id}/items/{release}", stac.item),
         Route("/stac/collections/{collection_id}/items/{release}/data", stac.data),
         *wmts.routes(),
+        Route("/coordination", partial(coordination.get_page, context)),
         Route("/account", partial(signing_in.account, context), methods=["GET", "POST"]),
         Route("/account/sign-out", partial(signing_in.sign_out, context), methods=["POST"]),
         Route("/jobs", ends.jobs),

@@ -114,7 +114,7 @@ async def _sign_in(context: Context, request: Request) -> Response:
         raise BadParameter("token", "is missing", ["the token that the operator has given to you"])
     if await accounts.holder(context.database, token) is None:
         raise NotSignedIn("the token is not known, has expired or was revoked; ask the operator for a new one")
-    response = RedirectResponse(f"{context.base_url}/account?f=html", 303)
+    response = _to_account(context, request)
     response.set_cookie(
         COOKIE, token, max_age=_STAYS, httponly=True, samesite="strict", secure=context.base_url.startswith("https:")
     )
@@ -123,6 +123,13 @@ async def _sign_in(context: Context, request: Request) -> Response:
 
 async def sign_out(context: Context, request: Request) -> Response:
     """Forget the browser's token."""
-    response = RedirectResponse(f"{context.base_url}/account?f=html", 303)
+    PAGE.check(request.query_params)
+    response = _to_account(context, request)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
+
+
+def _to_account(context: Context, request: Request) -> Response:
+    """To the page that says who is signed in, in the language of the page that was left."""
+    language = request.query_params.get("lang")
+    return RedirectResponse(f"{context.base_url}/account?f=html" + (f"&lang={language}" if language else ""), 303)

@@ -68,7 +68,7 @@ def told(conn: Connection[Any], city: Catalog, layer: Layer, values: Mapping[str
     code = values[layer.key_field]
     taken = conn.execute(steps.OF_FEATURE, {"layer": layer.id, "key": code})
     next_steps = [
-        {"step": name, "title": step.title.model_dump()}
+        {"step": name, "title": step.title.model_dump(), "sets": list(step.sets), "needs": list(step.needs)}
         for name, step in layer.workflow.leaving(values[layer.workflow.field]).items()
         if workflows.may_take(layer, step, values)
     ]
@@ -77,7 +77,10 @@ def told(conn: Connection[Any], city: Catalog, layer: Layer, values: Mapping[str
     files = [each.told() for each in attachments.of_feature(conn, layer, code)]
     return {
         **values, "state_title": state, "next": next_steps, "attachments": files,
-        "steps": [steps.told(steps.Taken(*row)) for row in taken],
+        "steps": [
+            steps.told(each) | {"title": layer.workflow.steps[each.step].title.model_dump()}
+            for each in (steps.Taken(*row) for row in taken)
+        ],
     }  # fmt: skip
 
 

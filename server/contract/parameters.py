@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from shikong.layers import catalog as catalog_of
 from shikong.layers.catalog import Catalog
 from shikong.processes.registry import PROCESSORS
 from shikong.providers import crs
@@ -79,6 +80,8 @@ def components(catalog: Catalog, more: list[Part]) -> dict[str, Part]:
 
 def _everywhere() -> list[Part]:
     return [
+        query("case", _TEXT, "the code of a case"),
+        query("state", {"type": "string", "enum": [*catalog_of.default().codes["case_state"].codes]}, "of the cases"),
         query("name", _TEXT | {"minLength": 1, "maxLength": 200}, "with POST: the file's name, such as `意见.pdf`"),
         query("lang", _TEXT | {"pattern": asked.LANGUAGE}, "the language of titles and pages; the best match is given"),
         query("ui", {"type": "string", "enum": ["swagger", "redoc"]}, "which program shows the page"),

@@ -280,9 +280,12 @@ def _others() -> dict[str, Part]:
         "/processes/{processId}/execution": {
             "parameters": [*named("processId"), *of(asked.EXECUTION)], "post": execution,
         },
+        "/coordination": read(asked.COORDINATION, operation(
+            "the cases of coordination, as a page", "getCoordination", "service", _HTML)),
         "/account": read(asked.PAGE, operation(
             "who is signed in", "getAccount", "service", told("Account") | _HTML)) | {"post": sign_in},
-        "/account/sign-out": {"post": signing("forget the browser's token", "signOut")},
+        "/account/sign-out": {
+            "parameters": of(asked.PAGE), "post": signing("forget the browser's token", "signOut")},
         "/jobs": read(asked.JOBS, operation("the jobs of the workers", "getJobs", "jobs", told("Jobs") | _HTML),
                        kind="jobs"),
         "/jobs/{jobId}": job | {"delete": dismiss},
