@@ -23,12 +23,12 @@ _FIELDS = ("opinion", "conditions", "basis", "due_on")
 async def get_page(context: Context, request: Request) -> Response:
     """The page; who has not signed in is led to where he can. Raises BadParameter."""
     asked.COORDINATION.check(request.query_params)
+    process: CoordinationStatus = context.api.manager.get_processor(CoordinationStatus.id)
+    given = {name: value for name, value in request.query_params.items() if name in asked.COORDINATION.names and value}
+    question: Question = process.checked(given)
     signed_in = current_principal.get() != ANONYMOUS
     told: dict[str, Any] = {"cases": []}
     if signed_in:
-        wanted = {name: value for name, value in request.query_params.items() if name in asked.COORDINATION.names}
-        process: CoordinationStatus = context.api.manager.get_processor(CoordinationStatus.id)
-        question: Question = process.checked({name: value for name, value in wanted.items() if value})
         told = orjson.loads(orjson.dumps(await run_in_threadpool(process.answer, question)))
     language = profiles.language(context.api, request)
     data = told | {"signedIn": signed_in, "language": language, "titles": _titles(context, language),

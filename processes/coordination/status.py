@@ -5,9 +5,9 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shikong.layers import catalog
 from shikong.layers.declared import Text
@@ -24,13 +24,19 @@ _MOST = 200
 _CHOSEN = "(%(case)s::text IS NULL OR code = %(case)s) AND (%(state)s::text IS NULL OR state = %(state)s)"
 
 
+def _known(state: str | None) -> str | None:
+    if state is not None and state not in _STATES:
+        raise ValueError(f"{state[:40]!r} is no state of a case; states: {', '.join(_STATES)}")
+    return state
+
+
 class Question(Inputs):
     """Which cases."""
 
     case: str | None = Field(
         None, max_length=100, json_schema_extra=titled("事项编号（可选）", "Code of a case (optional)")
     )
-    state: str | None = Field(
+    state: Annotated[str | None, AfterValidator(_known)] = Field(
         None,
         json_schema_extra=titled(
             "状态（可选）", "State (optional)", enum=list(_STATES),
@@ -55,8 +61,6 @@ class CoordinationStatus(Process):
         """The cases that the asker may see. Raises BadInput, NotSignedIn."""
         cases.require_signed_in()
         city = catalog.default()
-        if inputs.state is not None and inputs.state not in _STATES:
-            raise BadInput("state", f"{inputs.state[:40]!r} is no state of a case", tuple(_STATES))
         case_layer = city.layer(cases.declared(city).cases)
         opinion_layer = city.layer(cases.declared(city).opinions)
         today = cases.today(city)
