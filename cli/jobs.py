@@ -18,7 +18,7 @@ from shikong.ingest.jobs import worker as workers
 from shikong.ingest.jobs.chores import Chore
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
-from shikong.processes.coordination import cases, lapse
+from shikong.processes.coordination import cases, lapse, tasks
 from shikong.server import logs
 from shikong.store import database, jobs, queue
 from shikong.store.database import Database
@@ -45,9 +45,15 @@ def _chores(city: Catalog) -> list[Chore]:
     def lapse_overdue(store: Database, progress: Progress) -> str:
         return lapse.work(store, city, progress)
 
+    def end_tasks(store: Database, progress: Progress) -> str:
+        return tasks.work(store, city, progress)
+
     opinions = cases.declared(city).opinions
-    lapsing = Chore("lapse", opinions, partial(lapse.due, city=city), lapse_overdue)
-    return [conflicts.chore(city), lapsing]
+    return [
+        conflicts.chore(city),
+        Chore("lapse", opinions, partial(lapse.due, city=city), lapse_overdue),
+        Chore("end-tasks", tasks.LAYER, partial(tasks.due, city=city), end_tasks),
+    ]
 
 
 @app.callback()

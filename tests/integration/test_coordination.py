@@ -25,7 +25,8 @@ import shapely
 from shikong.cli.accounts import roles_of
 from shikong.ingest.errors import IngestError
 from shikong.layers import catalog
-from shikong.processes.coordination import cases, lapse
+from shikong.processes.conflicts import runs
+from shikong.processes.coordination import cases, lapse, tasks
 from shikong.server.routes import routes
 from shikong.store import accounts
 from shikong.store.database import Database
@@ -381,6 +382,54 @@ def test_caches_do_not_carry_rows_from_one_to_another(people: dict[str, httpx.Cl
         f"/collections/{OPINIONS}/items", headers={"if-none-match": answers["planner"].headers["etag"]}
     )
     assert stale.status_code == 200
+
+
+def test_conflicts_are_assigned_settled_and_end_with_their_conflict(
+    people: dict[str, httpx.Client], store: Database, tmp_path: Path
+) -> None:
+    city = catalog.default()
+    zone = {"code": ["Z1"], "name": ["区"], "ghfldm": ["1001"]}
+    write(tmp_path / "z.gpkg", zone, [shapely.box(115.90, 36.40, 115.905, 36.405)])
+    load(store, tmp_path / "z.gpkg", "planning_zones")
+    runs.update(store, city, lambda done, total: None)
+    conflicts = people["nobody"].get("/collections/plan_conflicts/items").json()["features"]
+    keys = {each["id"] for each in conflicts if not each["properties"]["sliver"]}
+    assert keys
+    assert ask(people["nobody"], "conflict-assign", department="agriculture").status_code == 401
+    assert ask(people["water"], "conflict-assign", department="agriculture").status_code == 403
+    assert ask(people["planner"], "conflict-assign", department="navy").status_code == 400
+    wrong = ask(people["planner"], "conflict-assign", department="agriculture", conflicts=["none"])
+    assert (wrong.status_code, "no such conflict" in wrong.text) == (400, True)
+    assigned = ask(people["planner"], "conflict-assign", department="agriculture", note="限期核实").json()
+    assert (set(assigned["tasks"]), assigned["assigned"], assigned["left"]) == (keys, len(keys), 0)
+    assert ask(people["planner"], "conflict-assign", department="water").json()["assigned"] == 0
+    code = assigned["tasks"][0]
+    address = f"/collections/conflict_tasks/items/{code}"
+    assert people["water"].get(address).status_code == 404
+    task = people["agriculture"].get(address).json()
+    conflict = people["nobody"].get(f"/collections/plan_conflicts/items/{code}").json()
+    assert shapely.geometry.shape(task["geometry"]).equals(shapely.geometry.shape(conflict["geometry"]))
+    headers = {"content-type": "application/merge-patch+json"}
+
+    def change(who: str, **properties: str) -> int:
+        return people[who].patch(address, json={"properties": properties}, headers=headers).status_code
+
+    assert change("agriculture", state="reported") == 409  # says nothing of the measure
+    assert change("agriculture", state="reported", measure="调出永久基本农田") == 200
+    assert change("agriculture", state="closed") == 403
+    assert change("planner", state="working") == 200
+    with acting_as(Principal("worker:test", ("worker",))):
+        assert tasks.due(store, city) is None
+        write(tmp_path / "z.gpkg", zone, [shapely.box(116.0, 36.5, 116.001, 36.501)])
+        load(store, tmp_path / "z.gpkg", "planning_zones")
+        runs.update(store, city, lambda done, total: None)
+        assert tasks.due(store, city) is not None
+        assert tasks.work(store, city, lambda done, total: None) == f"{len(keys)} tasks ended: their conflicts are gone"
+        assert tasks.due(store, city) is None
+    steps = people["planner"].get(f"{address}/steps").json()
+    assert steps["state"] == "resolved"
+    assert [each["step"] for each in steps["steps"]] == ["assign", "report", "send_back", "resolve"]
+    assert steps["steps"][0]["note"] == "限期核实"
 
 
 @pytest.mark.parametrize(
