@@ -1,8 +1,9 @@
 """How fast are two plans of 100,000 surfaces each laid over each other, and brought up to date after a change?
 
 The overlay alone beside geopandas.overlay and beside one query with ST_Intersection over indexed tables; with one and
-with two threads; then whole runs of the conflict engine, from tables to a published layer, beside a run after 1 % of
-one plan has changed. The two plans are irregular cells that fill the same square, so that nothing can be left out.
+with two threads, and with one and two workers of a Dask cluster, each a process that gets its surfaces by wire; then
+whole runs of the conflict engine, from tables to a published layer, beside a run after 1 % of one plan has changed. The
+two plans are irregular cells that fill the same square, so that nothing can be left out.
 Run by `make bench-conflicts`.
 
 SPDX-License-Identifier: Apache-2.0
@@ -12,7 +13,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ import numpy as np
 import psycopg
 import servers
 import shapely
+from distributed import Client, LocalCluster
 from rich.console import Console
 from rich.table import Table
 from times import Times
@@ -107,6 +110,9 @@ def _overlays(admin: str, first: Shapes, second: Shapes, times: Times, rounds: i
             with times.of(f"shikong, {workers} threads"):
                 ours = Spread(workers).overlay("shared", first, second, lambda done, total: None)
             found[f"shikong {workers}"] = len(ours), float(shapely.area(ours.shapes).sum())
+            with _workers(workers) as client, times.of(f"shikong, {workers} Dask workers"):
+                ours = Spread(client=client).overlay("shared", first, second, lambda done, total: None)
+            found[f"Dask {workers}"] = len(ours), float(shapely.area(ours.shapes).sum())
     with psycopg.connect(_fresh(admin), autocommit=True) as conn:
         _tables(conn, first, second)
         with times.of("one query, ST_Intersection"):
@@ -118,6 +124,17 @@ def _overlays(admin: str, first: Shapes, second: Shapes, times: Times, rounds: i
     assert len(set(numbers)) == 1, found
     assert max(areas) / min(areas) - 1 < 1e-9, found
     return numbers[0]
+
+
+@contextmanager
+def _workers(number: int) -> Iterator[Client]:
+    """A cluster of worker processes, ready to work."""
+    with (
+        LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as running,
+        Client(running, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(number)
+        yield client
 
 
 def _tables(conn: psycopg.Connection[Any], first: Shapes, second: Shapes) -> None:
@@ -191,7 +208,8 @@ def _load(store: Database, data: Path, layer: str, shapes: Shapes, mode: Any, on
 
 def _show_overlays(times: Times, pieces: int, pairs: int) -> None:
     ours = times.best("shikong, 2 threads")
-    goals = {"geopandas.overlay": 2.0, "one query, ST_Intersection": 5.0, "shikong, 1 threads": None}
+    goals = {"geopandas.overlay": 2.0, "one query, ST_Intersection": 5.0, "shikong, 1 threads": None,
+             "shikong, 2 Dask workers": None, "shikong, 1 Dask workers": None}  # fmt: skip
     table = Table("overlay", "seconds", "it / ours", "goal", title=f"{pieces:,} pieces of {pairs:,} pairs")
     table.add_row("shikong, 2 threads", f"{ours:.2f}", "", "")
     for name, goal in goals.items():
@@ -199,7 +217,8 @@ def _show_overlays(times: Times, pieces: int, pairs: int) -> None:
         mark = "" if goal is None else f"{'✓' if ratio >= goal else '✗'} {goal:g}"
         table.add_row(name, f"{times.best(name):.2f}", f"{ratio:.2f}", mark)
     Console().print(table)
-    Console().print(f"a million pairs that share a surface: {ours / pieces * 1e6:.1f} s with 2 workers")
+    for name in ("2 threads", "1 Dask workers", "2 Dask workers"):
+        Console().print(f"a million pieces: {times.best(f'shikong, {name}') / pieces * 1e6:.1f} s with {name}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ from shikong.processes.overlay.spread import Spread
 from shikong.store import moments
 from shikong.store.database import default as default_database
 from shikong.store.database import one_state
-from shikong.store.moments import NOW
 
 #: Conflicts in one answer; a larger area is asked for district by district.
 MAX_CONFLICTS = 20_000
@@ -164,7 +163,7 @@ def _own(matrix: dict[str, Any], city: Catalog) -> ConflictRules:
 def _found(conn: Connection[Any], city: Catalog, rules: ConflictRules, inputs: Plans) -> dict[str, Conflicts]:
     """The conflicts by each rule. Raises BadInput when there are too many for an answer."""
     around = _district(conn, city, inputs)
-    districts, found, number = counties.read(conn, city, NOW), {}, 0
+    districts, found, number = counties.read(conn, city, inputs.moment), {}, 0
     for name, rule in rules.rules.items():
         a = sides.read(conn, city, rule.a, rule.value, inputs.moment, near=around)
         if around is not None:
