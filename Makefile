@@ -2,7 +2,7 @@
 SIZE ?= small
 BIN := .venv/bin
 
-.PHONY: help up down test test-clients bench bench-load bench-history bench-raster bench-tiles bench-conflicts lint format setup setup-dev setup-clients clean
+.PHONY: help up down test test-clients bench bench-load bench-history bench-raster bench-tiles bench-conflicts bench-site-check lint format setup setup-dev setup-clients clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ bench-tiles: setup-dev ## print how quick kept tiles and tiles of the whole city
 
 bench-conflicts: setup-dev ## print how quick plans are laid over each other, beside geopandas and PostGIS
 	@$(BIN)/python bench/conflicts.py
+
+bench-site-check: setup-dev ## print how long site checks of a whole city take, by one client and by 16
+	@$(BIN)/python bench/site_check.py
 
 lint: setup-dev ## style, types and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy typings/shikong && $(BIN)/lint-imports

@@ -131,6 +131,21 @@ def _shikong(dsn: str, folder: Path, keeping: bool) -> Iterator[Server]:
 
 
 @contextmanager
+def site_check(dsn: str, folder: Path, layers: Path, config: Path) -> Iterator[Server]:
+    """The service with other declarations than it ships with (`site_check.py`)."""
+    environment = {
+        "DATABASE_URL": dsn, "SHIKONG_DATA": str(folder / "shikong-data"), "BENCH_LAYERS": str(layers),
+        "PYGEOAPI_CONFIG": str(config),
+    }  # fmt: skip
+    app = ("site_check:create_app", "--factory")
+    with _server("site-check", *app, folder=folder, say_hello="/conformance", environment=environment) as (
+        port,
+        number,
+    ):
+        yield Server("site-check", port, number, _collection_items, None, None, None)
+
+
+@contextmanager
 def _minimal(dsn: str, folder: Path) -> Iterator[Server]:
     app, hello = ("minimal:create_app", "--factory"), "/items?bbox=0,0,1,1&limit=1"
     with _server(

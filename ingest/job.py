@@ -60,6 +60,10 @@ def ingest(
         return features.load(conn, catalog, layer, path, opened, options, progress, database=database)
 
 
+#: The suffixes of files of features.
+FEATURE_SUFFIXES = (*vector.SUFFIXES, *table.SUFFIXES, *excel.SUFFIXES, *geoparquet.SUFFIXES)
+
+
 def _require_loadable(layer: Layer) -> None:
     if layer.kind == "records":
         raise IngestError(f"{layer.id} is made from the other layers; nothing is loaded into it")
@@ -78,8 +82,7 @@ def open_features(path: Path, source_layer: str | None) -> FeatureSource:
         return excel.open_source(path, source_layer)
     if suffix in geoparquet.SUFFIXES:
         return geoparquet.open_source(path)
-    known = (*vector.SUFFIXES, *table.SUFFIXES, *excel.SUFFIXES, *geoparquet.SUFFIXES)
-    _expect(suffix, known, "features")
+    _expect(suffix, FEATURE_SUFFIXES, "features")
     return vector.open_source(path, source_layer)
 
 

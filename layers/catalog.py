@@ -152,7 +152,8 @@ class _Found:
         for place, problem in references.of_coordination(self.coordination, self.layers, self.codes):
             self.faults.append(Fault(whom, yaml_source.line_of(whom, place), ".".join(place), problem))
         checks = self.home / "site_check.yml"
-        for place, problem in references.of_site_check(self.site_check, self.layers, self.codes):
+        unread = {fault.file.stem for fault in self.faults}
+        for place, problem in references.of_site_check(self.site_check, self.layers, self.codes, unread):
             self.faults.append(Fault(checks, yaml_source.line_of(checks, place), ".".join(place), problem))
 
 

@@ -165,14 +165,20 @@ def _faults_of_side(side: Side, listed: CodeList | None) -> Iterator[tuple[tuple
 
 
 def of_site_check(
-    check: SiteCheck | None, layers: dict[str, Layer], codes: dict[str, CodeList]
+    check: SiteCheck | None, layers: dict[str, Layer], codes: dict[str, CodeList], unread: set[str]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What in the rules of the site check does not fit the layers and code lists: where, and what."""
+    """What in the rules of the site check does not fit the layers and code lists: where, and what.
+
+    unread: layers whose own faults are told already.
+    """
     if check is None:
         return
     for place, name in (("plots", check.plots), ("quotas", check.quotas)):
         if name not in layers:
             yield (place,), f"{name!r} is not a layer"
+    drawn = unread | {layer.id for layer in layers.values() if layer.style is not None}
+    if unknown := [name for name in check.map if name not in drawn]:
+        yield ("map",), f"{unknown} are no layers that are drawn"
     fields = layers[check.plots].fields if check.plots in layers else {}
     if unknown := [name for name in check.indicators if fields and name not in fields]:
         yield ("indicators",), f"{unknown} are no fields of {check.plots}"

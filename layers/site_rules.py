@@ -61,4 +61,5 @@ class SiteCheck(Declared):
     plots: Identifier = Field(description="the layer whose features carry plan indicators")
     indicators: tuple[Identifier, ...] = Field(description="its fields that are indicators")
     quotas: Identifier = Field(description="the layer of quotas, by district")
+    map: tuple[Identifier, ...] = Field(description="the layers that a report's map shows around a site, from below up")
     rules: dict[Identifier, SiteRule]

@@ -57,6 +57,9 @@ class Process(BaseProcessor):  # type: ignore[misc]
     #: What else than JSON the answer can be told as, by the value of `f`.
     renderings: ClassVar[Mapping[str, Rendering]] = {}
 
+    #: The JSON schemas of the answer's parts by name, as far as they are told; titles are in both languages.
+    parts: ClassVar[Mapping[str, Any]] = {}
+
     def __init__(self, processor_def: dict[str, Any]) -> None:
         super().__init__(processor_def, self._metadata())
 
@@ -71,7 +74,9 @@ class Process(BaseProcessor):  # type: ignore[misc]
 
     @classmethod
     def _answer_schema(cls) -> dict[str, Any]:
-        told = {"type": "object", "contentMediaType": JSON}
+        told: dict[str, Any] = {"type": "object", "contentMediaType": JSON}
+        if cls.parts:
+            told["properties"] = dict(cls.parts)
         files = [{"type": "string", "format": "binary", "contentMediaType": each.media_type}
                  for each in cls.renderings.values()]  # fmt: skip
         return {"oneOf": [told, *files]} if files else told

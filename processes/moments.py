@@ -5,7 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -68,10 +68,10 @@ class Then(Known):
         return Moment(Period(self.held_at, self.held_at) if self.held_at else None, self.as_of)
 
 
-def release_of(conn: Connection[Any], layer: Layer, moment: Moment) -> int | None:
-    """The release of a layer that an answer as of a moment is from; None before the first."""
-    known = moment.known_at is not None
-    of = as_of.release_at(layer, sql.Placeholder("known_at")) if known else as_of.newest(layer)
-    row = conn.execute(sql.SQL("SELECT {}").format(of), {"known_at": moment.known_at}).fetchone()
+def releases_of(conn: Connection[Any], layers: Iterable[Layer], moment: Moment) -> dict[str, int | None]:
+    """The release of each layer, by its id, that an answer as of a moment is from; None before the first."""
+    known, asked = moment.known_at is not None, list(layers)
+    of = [as_of.release_at(layer, sql.Placeholder("known_at")) if known else as_of.newest(layer) for layer in asked]
+    row = conn.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(of)), {"known_at": moment.known_at}).fetchone()
     assert row is not None
-    return None if row[0] is None else int(row[0])
+    return {layer.id: None if number is None else int(number) for layer, number in zip(asked, row, strict=True)}

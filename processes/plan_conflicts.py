@@ -22,7 +22,7 @@ from shikong.processes import counties
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.conflicts import sides
 from shikong.processes.conflicts.find import Conflicts, find, tops_of
-from shikong.processes.moments import Then, release_of
+from shikong.processes.moments import Then, releases_of
 from shikong.processes.overlay.kernel import Shapes
 from shikong.processes.overlay.spread import Spread
 from shikong.store import moments
@@ -38,10 +38,11 @@ _PAIR = "pair"
 _DISTRICT = "SELECT st_asbinary(geom) FROM {} AS d WHERE xzqdm = %(district)s"
 
 _SURFACES = tuple(layer.id for layer in catalog.default() if "Polygon" in (layer.geometry or ""))
+_TITLES = [catalog.default().layer(name).title.model_dump() for name in _SURFACES]
 _RULES = catalog.default().conflicts.rules
 
 
-def _choice(values: tuple[str, ...], titles: list[str]) -> dict[str, Any]:
+def _choice(values: tuple[str, ...], titles: list[dict[str, str]]) -> dict[str, Any]:
     return {"enum": list(values), "x-enum-titles": titles}
 
 
@@ -52,20 +53,18 @@ class Plans(Then):
         None,
         json_schema_extra=titled(
             "图层甲（与图层乙一起，代替规则）", "Layer A (with layer B, instead of rules)",
-            **_choice(_SURFACES, [catalog.default().layer(name).title.zh for name in _SURFACES]),
+            **_choice(_SURFACES, _TITLES),
         ),
     )  # fmt: skip
     b: str | None = Field(
         None,
-        json_schema_extra=titled(
-            "图层乙", "Layer B", **_choice(_SURFACES, [catalog.default().layer(name).title.zh for name in _SURFACES])
-        ),
+        json_schema_extra=titled("图层乙", "Layer B", **_choice(_SURFACES, _TITLES)),
     )
     rules: list[str] | None = Field(
         None,
         json_schema_extra=titled(
             "冲突规则（默认全部）", "Rules (default: all)",
-            items={"type": "string"} | _choice(tuple(_RULES), [rule.title.zh for rule in _RULES.values()]),
+            items={"type": "string"} | _choice(tuple(_RULES), [rule.title.model_dump() for rule in _RULES.values()]),
         ),
     )  # fmt: skip
     matrix: dict[str, Any] | None = Field(
@@ -103,7 +102,7 @@ class PlanConflicts(Process):
         rules = _wanted(inputs, city)
         with default_database().thread_session() as conn, one_state(conn):
             found = _found(conn, city, rules, inputs)
-            releases = {name: release_of(conn, city.layer(name), inputs.moment) for name in rules.layers}
+            releases = releases_of(conn, map(city.layer, rules.layers), inputs.moment)
         by_rule = [
             {"rule": name, "title": rule.title.zh, "title_en": rule.title.en, "severity": rule.severity,
              "basis": rule.basis.zh, "advice": rule.advice.zh, **_totals(found[name])}

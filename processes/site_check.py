@@ -6,12 +6,15 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import shapely
 from psycopg import Connection, sql
 from pydantic import Field
 
+from shikong.ingest.job import FEATURE_SUFFIXES
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
 from shikong.layers.declared import Text
@@ -20,10 +23,12 @@ from shikong.layers.site_rules import SiteCheck as Rules
 from shikong.layers.site_rules import SiteRule
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.conflicts.runs import LAYER as CONFLICTS
-from shikong.processes.moments import Then, release_of
-from shikong.processes.sites import meets, site, verdict
+from shikong.processes.moments import Then, releases_of
+from shikong.processes.reports import forms
+from shikong.processes.sites import meets, report, site, verdict
 from shikong.processes.sites.meets import Meeting
-from shikong.processes.sites.site import Given, Site, SiteFile
+from shikong.processes.sites.parts import PARTS
+from shikong.processes.sites.site import MAX_FILE, Given, Site, SiteFile
 from shikong.processes.sites.verdict import Finding
 from shikong.store import moments
 from shikong.store.database import default as default_database
@@ -52,7 +57,7 @@ def _rules() -> Rules:
 
 
 _PROJECTS = catalog.default().codes[_rules().projects].codes
-_PROJECT_TITLES = [code.title.zh for code in _PROJECTS.values()]
+_PROJECT_TITLES = [code.title.model_dump() for code in _PROJECTS.values()]
 
 
 class Place(Then):
@@ -60,13 +65,18 @@ class Place(Then):
 
     site: dict[str, Any] | None = Field(
         None,
-        json_schema_extra=titled("用地范围（GeoJSON 面）", "Site (GeoJSON of a surface)", **{"x-multiline": True}),
+        json_schema_extra=titled(
+            "用地范围（GeoJSON 面）",
+            "Site (GeoJSON of a surface)",
+            **{"x-geometry": "Polygon", "x-map": list(_rules().map)},
+        ),
     )
     file: SiteFile | None = Field(
         None,
         json_schema_extra=titled(
-            "用地文件：zip 压缩的 Shapefile、DXF、部标界址点文本、GeoPackage 等（名称与 base64 内容）",
-            "Site as a file: zipped Shapefile, DXF, 部标 text, GeoPackage and others (name and content in base64)",
+            "用地文件（zip 压缩的 Shapefile、DXF、部标界址点文本、GeoPackage 等）",
+            "Site as a file (zipped Shapefile, DXF, boundary-point text, GeoPackage and others)",
+            **{"x-file": {"accept": ",".join(FEATURE_SUFFIXES), "maxBytes": MAX_FILE}},
         ),
     )
     project: str = Field(
@@ -90,6 +100,8 @@ class SiteCheck(Process):
         "legal basis, distances, plan indicators and quotas left, each from a known release.",
     )
     inputs = Place
+    renderings = forms.of(report.write)
+    parts = PARTS
 
     def answer(self, inputs: Place) -> dict[str, Any]:
         """The findings. Raises BadInput for a site that cannot be one."""
@@ -108,14 +120,19 @@ class SiteCheck(Process):
                 return meets.near(conn, city, rule.land, place, rule.nearer_than, inputs.moment)
 
             found = verdict.findings(city, inputs.project, meetings, near)
+            releases = releases_of(conn, surfaces, inputs.moment)
             return {
+                "asked": _told_time(datetime.now(UTC)), "datetime": _told_time(inputs.held_at),
+                "asOf": _told_time(inputs.as_of),
                 "verdict": verdict.gravest(found), "verdict_title": _VERDICTS[verdict.gravest(found)],
                 "project": inputs.project, "project_title": _PROJECTS[inputs.project].title.model_dump(),
                 "site": _told_site(place), "findings": [_told_finding(each, place) for each in found],
                 "layers": [_told_layer(city, city.layer(name), each, place) for name, each in meetings.items()],
                 "indicators": _indicators(conn, city, rules, meetings[rules.plots], place, inputs.moment),
                 "quotas": _quotas(conn, city, rules, place, inputs.moment),
-                "releases": {layer.id: release_of(conn, layer, inputs.moment) for layer in surfaces},
+                "rules": [_told_rule(name, rule, inputs.project, found, releases)
+                          for name, rule in rules.rules.items() if rule.holds_for(inputs.project)],
+                "releases": releases, "generated": _generated(conn, releases),
                 "features": _collection(found, meetings),
             }  # fmt: skip
 
@@ -125,12 +142,19 @@ def _is_plan(layer: Layer) -> bool:
     return "Polygon" in (layer.geometry or "") and layer.access.public and layer.id != CONFLICTS
 
 
+def _told_time(moment: datetime | None) -> str | None:
+    zone = ZoneInfo(catalog.default().city.timezone)
+    return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
+
+
 def _told_site(place: Site) -> dict[str, Any]:
     counties = [{"code": code, "name": name, "area_m2": round(area, 2)} for code, name, area in place.counties]
     return {
         "area_m2": round(place.area, 2), "area_mu": round(place.area / _MU, 4), "crs": place.crs,
+        "crs_from": place.crs_from.model_dump(),
         "bbox": [round(value, 7) for value in place.shape.bounds], "counties": counties,
         "outside_m2": round(place.outside, 2),
+        "geometry": shapely.geometry.mapping(place.shape),
     }  # fmt: skip
 
 
@@ -142,6 +166,25 @@ def _told_finding(found: Finding, place: Site) -> dict[str, Any]:
         "share": round(found.area / place.area, 6), "features": list(found.features),
         "nearest": [{"id": key, "distance_m": round(distance, 2)} for key, distance in found.nearest],
         "basis": rule.basis.model_dump(), "advice": rule.advice.model_dump(),
+    }  # fmt: skip
+
+
+def _generated(conn: Connection[Any], releases: dict[str, int | None]) -> list[str]:
+    """The layers of which a sample was read."""
+    query = "SELECT layer FROM shikong.release WHERE id = ANY(%s) AND origin = 'generated' ORDER BY layer"
+    return [name for (name,) in conn.execute(query, (list(releases.values()),))]
+
+
+def _told_rule(
+    name: str, rule: SiteRule, project: str, found: list[Finding], releases: dict[str, int | None]
+) -> dict[str, Any]:
+    """A rule about the project. result: `broken` or `kept`; `unchecked` where nothing is known of its layer."""
+    result = "unchecked" if releases[rule.land.layer] is None else "kept"
+    if any(each.name == name for each in found):
+        result = "broken"
+    return {
+        "rule": name, "title": rule.title.model_dump(), "layer": rule.land.layer, "result": result,
+        "verdict": rule.verdict_for(project), "basis": rule.basis.model_dump(),
     }  # fmt: skip
 
 

@@ -10,7 +10,19 @@ fail() { printf '\033[31m✗\033[0m %s\n' "$*" >&2; exit 1; }
 # --- programs from the system's packages ---------------------------------------------------------
 have_postgis() { ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || { command -v pg_config >/dev/null && [ -f "$(pg_config --sharedir)/extension/postgis.control" ]; }; }
 
+# What reports are made with: PDF, and Chinese letters in pictures and PDF.
+report_packages() {
+  local libraries fonts
+  libraries=$(/sbin/ldconfig -p)
+  [[ $libraries == *libpango-1.0.so.0* ]] || echo libpango-1.0-0
+  [[ $libraries == *libpangoft2-1.0.so.0* ]] || echo libpangoft2-1.0-0
+  [[ $libraries == *libharfbuzz-subset.so.0* ]] || echo libharfbuzz-subset0
+  fonts=$(fc-list 2>/dev/null || true; ls /usr/share/fonts/*/noto 2>/dev/null || true)
+  [[ $fonts == *Noto*CJK* ]] || echo fonts-noto-cjk
+}
+
 wanted=()
+mapfile -t for_reports < <(report_packages)
 if [ -z "${DATABASE_URL:-}" ] && ! have_postgis; then wanted+=(postgresql postgresql-15-postgis-3); fi
 if [ "$level" = dev ] && ! have_postgis; then wanted+=(postgresql postgresql-15-postgis-3); fi
 if [ "$level" = clients ]; then
@@ -18,13 +30,20 @@ if [ "$level" = clients ]; then
   command -v ogr2ogr >/dev/null || wanted+=(gdal-bin)
   command -v chromium >/dev/null || wanted+=(chromium)
   /usr/bin/python3 -c 'import qgis.core' 2>/dev/null || wanted+=(python3-qgis qgis-providers)
-  fc-list 2>/dev/null | grep -qi 'noto.*cjk' || wanted+=(fonts-noto-cjk)
 fi
 python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
+if [ "$(id -u)" = 0 ]; then run=(); elif sudo -n true 2>/dev/null; then run=(sudo -n); else run=(none); fi
+if [ ${#for_reports[@]} -gt 0 ]; then
+  # The service runs without them, and says so when it is asked for a report.
+  if [ "$level" = base ] && { [ "${run[0]:-}" = none ] || ! command -v apt-get >/dev/null; }; then
+    say "reports need packages that are missing: ${for_reports[*]}"
+  else
+    wanted+=("${for_reports[@]}")
+  fi
+fi
 
 if [ ${#wanted[@]} -gt 0 ]; then
   mapfile -t wanted < <(printf '%s\n' "${wanted[@]}" | sort -u)
-  if [ "$(id -u)" = 0 ]; then run=(); elif sudo -n true 2>/dev/null; then run=(sudo -n); else run=(none); fi
   if [ "${run[0]:-}" = none ] || ! command -v apt-get >/dev/null; then
     fail "please install: ${wanted[*]}  (or set DATABASE_URL to a PostGIS database)"
   fi

@@ -26,6 +26,7 @@ from shikong.ingest.edit_errors import (
 from shikong.ingest.errors import IngestError
 from shikong.layers.errors import UnknownLayer
 from shikong.processes.base import BadInput
+from shikong.processes.reports.page import CannotPrint
 from shikong.providers.errors import BadParameter, Gone, NotFound
 from shikong.server import etags
 from shikong.server.edit_errors import BadBody, BodyTooLarge, MissingPrecondition, NotEditable, WrongMediaType
@@ -48,6 +49,7 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     PictureError: (HTTPStatus.NOT_FOUND, "NotFound"),
     Gone: (HTTPStatus.GONE, "Gone"),
     NoFont: (HTTPStatus.NOT_IMPLEMENTED, "NoFont"),
+    CannotPrint: (HTTPStatus.NOT_IMPLEMENTED, "CannotPrint"),
     UnknownLayer: (HTTPStatus.NOT_FOUND, "NotFound"),
     NotKept: (HTTPStatus.GONE, "Gone"),
     NotPublished: (HTTPStatus.NOT_FOUND, "NotFound"),

@@ -26,10 +26,10 @@ from shikong.server.formats.table import PICTURES, Format, wanted
 from shikong.server.tile_answers import Variant
 from shikong.store import places
 from shikong.store.moments import Moment
-from shikong.tiles import cut, drawing, matrix, mosaic, paint
+from shikong.tiles import drawing, matrix, mosaic, paint
 from shikong.tiles import picture as painted
 from shikong.tiles.frame import TILE_SIZE, Frame
-from shikong.tiles.matrix import TileAddress, TileBox
+from shikong.tiles.matrix import TileAddress
 from shikong.tiles.paint import Picture
 
 T = TypeVar("T")
@@ -176,15 +176,8 @@ def _show_raster(context: Context, drawn: Styled, frame: Frame, moment: Moment) 
 
 
 async def _show_features(context: Context, layer: Layer, frame: Frame, moment: Moment) -> Picture | None:
-    """Cut what the frame shows as one vector tile, from its upper left corner on, and draw it."""
-    box, side = frame.box, max(frame.width, frame.height)
-    x, y = frame.pixel
-    whole = TileBox(box.west, box.north - side * y, box.west + side * x, box.north, box.srid)
-    extent = side * drawing.UNITS
-    buffer = max(matrix.BUFFER, drawing.reach(layer) * drawing.UNITS)
-    condition, values = tile_block.drawn_at(layer, frame.zoom)
-    query, params = cut.tile(layer, whole, condition, moment, shown=box, extent=extent, buffer=buffer)
-    rows = await context.database.fetch(query, params | values, binary=True)
+    query, params, extent = drawing.asked(layer, frame, moment)
+    rows = await context.database.fetch(query, params, binary=True)
     data: bytes = rows[0][0]
     if not data:
         return None

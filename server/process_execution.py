@@ -5,11 +5,13 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import orjson
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,15 +36,22 @@ async def execute(context: Context, request: Request) -> Response:
     document = _document(await request.body())
     rendering = _rendering(processor, request.query_params.get("f"), document.get("outputs", {}))
     inputs = processor.checked(_inputs(document))
-    answer = await run_in_threadpool(processor.answer, inputs)
+    answer = await to_thread.run_sync(processor.answer, inputs, limiter=_at_once(identifier))
     if rendering is None:
         return Response(orjson.dumps(answer), media_type=JSON)
     told = language(context.api, request)
     name = f'inline; filename="{identifier}.{rendering.suffix}"'
-    return Response(
-        await run_in_threadpool(rendering.write, answer, told), media_type=rendering.media_type,
-        headers={"Content-Language": told, "Content-Disposition": name},
-    )  # fmt: skip
+    written = await to_thread.run_sync(rendering.write, answer, told, limiter=_at_once(identifier))
+    headers = {"Content-Language": told, "Content-Disposition": name}
+    return Response(written, media_type=rendering.media_type, headers=headers)
+
+
+@cache
+def _at_once(identifier: str) -> CapacityLimiter:
+    """How many answers of a process are worked out at a time: as many as there are processors, and half as many again
+    for those that wait for the database. More would only make each other late."""
+    processors = os.cpu_count() or 2
+    return CapacityLimiter(processors + max(1, processors // 2))
 
 
 def _document(body: bytes) -> dict[str, Any]:

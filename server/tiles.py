@@ -6,7 +6,6 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -82,22 +81,13 @@ def make_tile(context: Context, tile: TileAddress, moment: Moment, cql: Filter |
 
 async def _cut(context: Context, layer: Layer, tile: TileAddress, moment: Moment, cql: Filter | None) -> bytes:
     """Cut a tile from the layer's rows."""
-    condition, values = drawn_at(layer, tile.scale_zoom)
+    condition, values = cut.drawn_at(layer, tile.scale_zoom)
     if cql is not None:
         condition, values = f"({cql.text}) AND {condition}", values | cql.params
     query, params = cut.tile(layer, matrix.box(tile), condition, moment)
     with evaluating(cql):
         rows = await context.database.fetch(query, params | values, binary=True)
     return bytes(rows[0][0])
-
-
-def drawn_at(layer: Layer, zoom: float) -> tuple[str, dict[str, Any]]:
-    """SQL, with its values, for the rows that are drawn at a zoom of WebMercatorQuad."""
-    assert layer.tiles is not None
-    absent = [code for code, first in layer.tiles.appears_from.items() if first > zoom]
-    if not absent or not layer.style:
-        return "true", {}
-    return f's."{layer.style.by}" <> ALL(%(absent)s)', {"absent": absent}
 
 
 async def _merged(context: Context, layer: Layer, tile: TileAddress, moment: Moment, cql: Filter | None) -> bytes:

@@ -82,6 +82,15 @@ def tile(
     return _statement(_TILE, layer, box.srid, condition, moment.shape, extent, buffer), bounds | window
 
 
+def drawn_at(layer: Layer, zoom: float) -> tuple[str, dict[str, Any]]:
+    """SQL, with its values, for the rows that are drawn at a zoom of WebMercatorQuad."""
+    assert layer.tiles is not None
+    absent = [code for code, first in layer.tiles.appears_from.items() if first > zoom]
+    if not absent or not layer.style:
+        return "true", {}
+    return f's."{layer.style.by}" <> ALL(%(absent)s)', {"absent": absent}
+
+
 def shapes(layer: Layer, box: TileBox, condition: str, moment: Moment) -> tuple[bytes, dict[str, Any]]:
     """SQL and parameters for the areas of a tile as WKB in its coordinates, whole, with the codes of their style."""
     return _statement(_SHAPES, layer, box.srid, condition, moment.shape), _window(box, moment)

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pyogrio
@@ -24,9 +25,10 @@ from PIL import Image
 from shikong.layers.model import Layer
 from shikong.layers.styles import StyleDecl
 from shikong.layers.symbols import Symbol
-from shikong.tiles import paint
-from shikong.tiles.frame import TILE_SIZE
-from shikong.tiles.matrix import EXTENT
+from shikong.store.moments import Moment
+from shikong.tiles import cut, paint
+from shikong.tiles.frame import TILE_SIZE, Frame
+from shikong.tiles.matrix import BUFFER, EXTENT, TileBox
 from shikong.tiles.paint import Picture
 
 #: Units of a vector tile to a pixel.
@@ -48,6 +50,19 @@ def reach(layer: Layer) -> int:
     style = layer.style
     assert style is not None
     return math.ceil(style.radius + style.width if layer.geometry in ("Point", "MultiPoint") else style.width)
+
+
+def asked(layer: Layer, frame: Frame, moment: Moment) -> tuple[bytes, dict[str, Any], int]:
+    """SQL and parameters for what a frame shows of a layer, as one vector tile from its upper left corner on, and the
+    tile's extent."""
+    box, side = frame.box, max(frame.width, frame.height)
+    x, y = frame.pixel
+    whole = TileBox(box.west, box.north - side * y, box.west + side * x, box.north, box.srid)
+    extent = side * UNITS
+    buffer = max(BUFFER, reach(layer) * UNITS)
+    condition, values = cut.drawn_at(layer, frame.zoom)
+    query, params = cut.tile(layer, whole, condition, moment, shown=box, extent=extent, buffer=buffer)
+    return query, params | values, extent
 
 
 def draw(

@@ -92,6 +92,8 @@ def meeting(first: Shapes, second: Shapes) -> Pairs:
 
 def shared(first: Shapes, second: Shapes, pairs: Pairs) -> Pieces:
     """What each pair shares as a surface; pairs that touch in lines and points only give nothing."""
+    if not len(pairs):
+        return Pieces(pairs.first, pairs.second, np.empty(0, dtype=object), np.empty(0), np.empty(0))
     one, other = first[pairs.first], second[pairs.second]
     meets, inside, outside = _known_without_cutting(first, second, pairs)
     shapes = np.full(len(pairs), None, dtype=object)

@@ -18,10 +18,12 @@ from psycopg import Connection
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shikong.ingest import crs as crs_rules
+from shikong.ingest.crs import Recognised
 from shikong.ingest.errors import IngestError, UnknownCrs
 from shikong.ingest.job import open_features
 from shikong.ingest.readers.base import object_array
 from shikong.layers.catalog import Catalog
+from shikong.layers.declared import Text
 from shikong.processes import counties
 from shikong.processes.base import BadInput
 from shikong.processes.overlay.kernel import Shapes
@@ -31,12 +33,18 @@ from shikong.store.moments import Moment
 #: A site is no more than this: 100 km², and so many corners.
 MAX_AREA, MAX_CORNERS = 1e8, 20_000
 
+#: Bytes of a file with a site: with what base64 adds, less than the server takes.
+MAX_FILE = 2_900_000
+
 
 def _decoded(value: Any) -> bytes:
     try:
-        return base64.b64decode(value, validate=True)
+        decoded = base64.b64decode(value, validate=True)
     except (TypeError, ValueError) as error:
         raise ValueError("is not base64") from error
+    if len(decoded) > MAX_FILE:
+        raise ValueError(f"has {len(decoded):,} bytes; at most {MAX_FILE:,} are taken")
+    return decoded
 
 
 class SiteFile(BaseModel):
@@ -66,13 +74,14 @@ class Given:
 
 @dataclass(frozen=True)
 class Site:
-    """shape: one surface or several, EPSG:4490, x = longitude. area: m² by the survey's rule. crs: how its coordinates
-    were understood. counties: codes and names of those it lies in, and how much of it (m²). outside: what lies beyond
-    the city (m²)."""
+    """shape: one surface or several, EPSG:4490, x = longitude. area: m² by the survey's rule. crs, crs_from: what its
+    coordinates were taken for, and why. counties: codes and names of those it lies in, and how much of it (m²).
+    outside: what lies beyond the city (m²)."""
 
     shape: Any
     area: float
     crs: str
+    crs_from: Text
     counties: list[tuple[str, str, float]]
     outside: float
 
@@ -88,20 +97,20 @@ def read(conn: Connection[Any], city: Catalog, given: Given, moment: Moment) -> 
     """The site that is given, held against what a site can be. Raises BadInput that says what is wrong with it."""
     parts, declared = _in_file(given.file) if given.file is not None else (_in_geojson(given.site), None)
     _require_sizes(given, parts)
-    shapes, told = _in_degrees(city, given, parts, declared)
+    shapes, crs, crs_from = _in_degrees(city, given, parts, declared)
     shape = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
     lies_in = _counties(conn, city, shape, moment)
     if not lies_in:
         west, south, east, north = city.city.bbox
         lies = f"the city lies between {west}° and {east}° E, {south}° and {north}° N"
-        raise BadInput(given.name, f"lies outside of the city, its coordinates taken as {told}; {lies}")
+        raise BadInput(given.name, f"lies outside of the city, its coordinates taken as {crs} ({crs_from.en}); {lies}")
     area = float(ellipsoid.areas([shape])[0])
     if area > MAX_AREA:
         raise BadInput(given.name, f"has {area / 1e6:,.1f} km²; at most {MAX_AREA / 1e6:,.0f} km² are checked at once")
     if area < 1:
         raise BadInput(given.name, f"has {area:.4f} m²; a site has at least one square metre")
     outside = max(0.0, area - sum(part for _, _, part in lies_in))
-    return Site(shape, area, told, lies_in, outside if outside > area * 1e-6 else 0.0)
+    return Site(shape, area, crs, crs_from, lies_in, outside if outside > area * 1e-6 else 0.0)
 
 
 def _in_geojson(given: Any) -> Shapes:
@@ -154,8 +163,8 @@ def _require_sizes(given: Given, parts: Shapes) -> None:
         raise BadInput(given.name, "has coordinates that are no numbers")
 
 
-def _in_degrees(city: Catalog, given: Given, parts: Shapes, declared: str | None) -> tuple[Shapes, str]:
-    """Sound surfaces in EPSG:4490, and how their coordinates were understood. Raises BadInput.
+def _in_degrees(city: Catalog, given: Given, parts: Shapes, declared: str | None) -> tuple[Shapes, str, Text]:
+    """Sound surfaces in EPSG:4490, and what their coordinates were taken for, and why. Raises BadInput.
 
     GeoJSON without a CRS is in degrees, unless the numbers say otherwise.
     """
@@ -168,7 +177,18 @@ def _in_degrees(city: Catalog, given: Given, parts: Shapes, declared: str | None
     for shape in moved[~shapely.is_valid(moved)]:
         reason = shapely.is_valid_reason(shape)
         raise BadInput(given.name, f"is not a sound surface: {reason}; mend it there and ask again")
-    return moved, f"{found.name} ({found.how})"
+    return moved, found.name, _reason(given, declared, found)
+
+
+def _reason(given: Given, declared: str | None, found: Recognised) -> Text:
+    """Where the CRS is known from."""
+    if given.crs:
+        return Text(zh="按提问所指定", en="as the question says")
+    if declared:
+        return Text(zh="按文件所载", en="as the file says")
+    if found.crs.is_geographic:
+        return Text(zh="经纬度按 CGCS2000", en="degrees, taken as CGCS2000")
+    return Text(zh="由坐标数值判定", en="recognised from the numbers")
 
 
 def _counties(conn: Connection[Any], city: Catalog, shape: Any, moment: Moment) -> list[tuple[str, str, float]]:

@@ -89,6 +89,12 @@ def test_farmland_forbids_factories_and_makes_roads_conditional(client: Any) -> 
     shapes = [f for f in factory["features"]["features"] if f["properties"]["rule"] == "permanent_farmland"]
     assert sum(f["properties"]["area_m2"] for f in shapes) == pytest.approx(finding["area_m2"], abs=0.05)
     assert factory["releases"]["permanent_farmland"] is not None
+    assert set(factory["generated"]) == {name for name, number in factory["releases"].items() if number is not None}
+    results = {each["rule"]: each["result"] for each in factory["rules"]}
+    assert {rule for rule, result in results.items() if result == "broken"} == {f["rule"] for f in factory["findings"]}
+    assert results["river_range"] == "kept"
+    assert "sewage_and_waste" not in results, "a rule about homes"
+    assert shapely.geometry.shape(factory["site"]["geometry"]).equals(site)
 
 
 def test_land_of_the_right_class_is_allowed(client: Any) -> None:
@@ -250,6 +256,7 @@ def test_files_of_every_kind_tell_the_same_site(client: Any, tmp_path: Path) -> 
         (as_file("site.txt", "[地块坐标]\r\nJ1,1,x,y\r\n".encode()), ""),
         (as_file("../../etc/passwd", b"x"), "without suffix"),
         ({"name": "site.zip", "value": "***"}, "base64"),
+        (as_file("site.zip", bytes(2_900_001)), "2,900,000"),
         ({"name": "site.zip"}, "required"),
     ],
 )
@@ -263,7 +270,14 @@ def test_files_that_cannot_be_read_are_refused_with_the_reason(client: Any, file
 
 
 def test_the_description_tells_how_a_file_is_given(client: Any) -> None:
-    schema = client.get("/processes/site-check", f="json").json["inputs"]["file"]["schema"]
+    described = client.get("/processes/site-check", f="json", lang="en").json
+    schema = described["inputs"]["file"]["schema"]
     assert schema["properties"]["value"]["contentEncoding"] == "base64"
     assert schema["required"] == ["name", "value"]
     assert "$ref" not in json.dumps(schema)
+    (told, *_) = described["outputs"]["answer"]["schema"]["oneOf"]
+    assert told["properties"]["findings"]["items"]["properties"]["basis"]["title"] == "Legal basis"
+    answer = answered(client, box(*CENTRE, 300))
+    assert set(told["properties"]) == set(answer)
+    assert set(told["properties"]["site"]["properties"]) == set(answer["site"])
+    assert set(told["properties"]["findings"]["items"]["properties"]) == set(answer["findings"][0])

@@ -112,7 +112,10 @@ def test_chinese_catalogue_is_complete() -> None:
         catalogue = read_po(file)
     translated = {message.id for message in catalogue if message.id and message.string and not message.fuzzy}
     open_entries = {message.id for message in catalogue if message.id} - translated
-    used = {message for _, _, message, _, _ in extract_from_dir(TEMPLATES, method_map=[("**.html", "jinja2")])}
+    used = {
+        message for home, kind in ((TEMPLATES, ("**.html", "jinja2")), (WEB.parent / "processes", ("**.py", "python")))
+        for _, _, message, _, _ in extract_from_dir(home, method_map=[kind])
+    }  # fmt: skip
     assert not open_entries
     assert used - translated == set()
     assert translated - used == set()

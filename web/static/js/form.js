@@ -2,6 +2,8 @@
 // A real form from the JSON schemas of a process's inputs: each field knows how to read itself.
 import { say } from './page-data.js';
 import { make } from './dom.js';
+import { fileField } from './form-file.js';
+import { withShapes } from './form-shapes.js';
 import { pointMap } from './map.js';
 
 const text = (value) => (value === undefined || value === null ? '' : String(value));
@@ -167,13 +169,15 @@ function jsonField(name, schema, state) {
       throw new Error(`${name}: ${say('badJson')}${error.message}`);
     }
   };
-  return { element: input, read, hint: say('asJson') };
+  const element = schema['x-geometry'] ? withShapes(name, input, schema['x-map']) : input;
+  return { element, input, read, hint: say('asJson') };
 }
 
 function control(name, schema, state) {
   const type = typeOf(schema);
   const options = choices(schema);
   if (options) return selectField(name, schema, options, state);
+  if (schema['x-file']) return fileField(name, schema, state);
   if (
     schema['x-point'] ||
     (type === 'array' && schema.minItems === 2 && schema.maxItems === 2 && schema.items?.type === 'number')
@@ -203,7 +207,7 @@ export function makeField(name, input, given, example) {
   const title = [input.title ?? name, unit, star];
   const label = field.grouped ? make('legend', {}, title) : make('label', { for: `in-${name}` }, title);
   const help = [input.description, field.hint].filter(Boolean).join(' · ');
-  if (help && !field.grouped) field.element.setAttribute('aria-describedby', `help-${name}`);
+  if (help && !field.grouped) (field.input ?? field.element).setAttribute('aria-describedby', `help-${name}`);
   const note = help ? make('small', { class: 'muted', id: `help-${name}` }, help) : null;
   const parts = field.inline ? [make('div', { class: 'inline' }, field.element, label)] : [label, field.element];
   const box = make(field.grouped ? 'fieldset' : 'div', { class: 'field' }, parts, note);

@@ -3,6 +3,7 @@
 import { island, localized, say } from './page-data.js';
 import { make } from './dom.js';
 import { addPointMap, makeField } from './form.js';
+import { dataUrl } from './form-file.js';
 import { outputSchema, withSource } from './render.js';
 
 const process = island('process');
@@ -17,10 +18,9 @@ document.getElementById('fields').replaceChildren(...fields.map((field) => field
 const byName = Object.fromEntries(fields.map((field) => [field.name, field]));
 if (byName.lon?.input && byName.lat?.input) addPointMap(byName.lat.box, byName.lon.input, byName.lat.input);
 
-function inputs() {
-  return Object.fromEntries(
-    fields.map((field) => [field.name, field.read()]).filter(([, value]) => value !== undefined),
-  );
+async function inputs() {
+  const values = await Promise.all(fields.map(async (field) => [field.name, await field.read()]));
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }
 
 function allowedText(allowed) {
@@ -53,14 +53,6 @@ async function body(response) {
   }
 }
 
-function dataUrl(blob) {
-  return new Promise((resolve) => {
-    const reader = new FileReader();
-    reader.addEventListener('load', () => resolve(reader.result));
-    reader.readAsDataURL(blob);
-  });
-}
-
 function tick(started) {
   progress.textContent = say('working');
   const timer = setInterval(() => {
@@ -69,24 +61,27 @@ function tick(started) {
   return () => clearInterval(timer);
 }
 
-async function ask(asJob) {
-  const headers = {
-    'Content-Type': 'application/json',
-    Accept: 'application/json, application/problem+json, image/*, */*;q=0.1',
-  };
-  if (asJob) headers.Prefer = 'respond-async';
+/** Asks, and tells what is wrong where it is refused. outputs: as the standard has them. */
+async function send(headers, outputs) {
   const response = await fetch(localized(process.execute), {
     method: 'POST',
-    headers,
-    body: JSON.stringify({ inputs: inputs() }),
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify({ inputs: await inputs(), ...outputs }),
   });
+  if (response.ok) return response;
   const content = await body(response);
-  if (!response.ok) {
-    showProblem(
-      content && typeof content === 'object' ? content : { detail: content || say('notOk', { n: response.status }) },
-    );
-    return false;
-  }
+  showProblem(
+    content && typeof content === 'object' ? content : { detail: content || say('notOk', { n: response.status }) },
+  );
+  return null;
+}
+
+async function ask(asJob) {
+  const headers = { Accept: 'application/json, application/problem+json, image/*, */*;q=0.1' };
+  if (asJob) headers.Prefer = 'respond-async';
+  const response = await send(headers, {});
+  if (!response) return false;
+  const content = await body(response);
   const job = response.headers.get('Location');
   if (response.status === 201 && job) {
     answer.replaceChildren(
@@ -101,24 +96,70 @@ async function ask(asJob) {
   return true;
 }
 
-form.addEventListener('submit', async (event) => {
-  event.preventDefault();
-  const button = form.querySelector('[type="submit"]');
+/** Has the answer of an output as a file, and hands it to the reader. */
+async function save(output, mediaType) {
+  const outputs = { outputs: { [output]: { format: { mediaType } } } };
+  const response = await send({ Accept: `${mediaType}, application/problem+json` }, outputs);
+  if (!response) return false;
+  const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? output;
+  const address = URL.createObjectURL(await response.blob());
+  const link = make('a', { href: address, download: name, class: 'button' }, say('saveFile', { name }));
+  answer.replaceChildren(make('p', { class: 'notice' }, link));
+  link.click();
+  return true;
+}
+
+const NAMES = {
+  'text/html': say('asPage'),
+  'application/vnd.openxmlformats-officedocument.wordprocessingml.document': 'Word (DOCX)',
+  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': 'Excel (XLSX)',
+  'image/svg+xml': 'SVG',
+};
+
+/** A button for each form that an output's description lists beside JSON. */
+function files() {
+  return Object.entries(process.outputs).flatMap(([output, { schema }]) =>
+    (schema?.oneOf ?? [])
+      .map((one) => one.contentMediaType)
+      .filter((type) => type && type !== 'application/json')
+      .map((type) => {
+        const title = NAMES[type] ?? type.split('/').pop().toUpperCase();
+        const button = make('button', { type: 'button', class: 'button', 'data-form': type }, title);
+        button.addEventListener('click', () => form.reportValidity() && run(() => save(output, type)));
+        return button;
+      }),
+  );
+}
+
+const forms = files();
+if (forms.length) {
+  const label = make('span', { class: 'muted', id: 'as-file' }, say('asFile'));
+  form.append(make('div', { class: 'actions', role: 'group', 'aria-labelledby': 'as-file' }, label, forms));
+}
+
+/** Does what the reader wants, which takes a while. */
+async function run(action) {
+  const buttons = [form.querySelector('[type="submit"]'), ...forms];
   const started = performance.now();
   const stop = tick(started);
-  button.disabled = true;
+  buttons.forEach((button) => (button.disabled = true));
   answer.setAttribute('aria-busy', 'true');
   try {
-    const good = await ask(document.getElementById('as-job')?.checked);
+    const good = await action();
     progress.textContent = good ? say('done', { n: ((performance.now() - started) / 1000).toFixed(1) }) : '';
   } catch (error) {
     progress.textContent = '';
     showProblem({ detail: error instanceof TypeError ? say('unreachable') : error.message });
   } finally {
     stop();
-    button.disabled = false;
+    buttons.forEach((button) => (button.disabled = false));
     answer.removeAttribute('aria-busy');
     answer.focus({ preventScroll: true });
     answer.scrollIntoView({ block: 'nearest' });
   }
+}
+
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  run(() => ask(document.getElementById('as-job')?.checked));
 });

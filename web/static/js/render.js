@@ -12,6 +12,8 @@ const isGeoJson = (value) =>
   isObject(value) &&
   ((value.type === 'FeatureCollection' && Array.isArray(value.features)) ||
     (value.type === 'Feature' && 'geometry' in value));
+const isGeometry = (value) =>
+  isObject(value) && /^(Multi)?(Point|LineString|Polygon)$/.test(value.type) && Array.isArray(value.coordinates);
 const isPicture = (value) =>
   typeof value === 'string' && (/^data:image\//.test(value) || /^\s*(<\?xml[^>]*>\s*)?<svg[\s>]/.test(value));
 
@@ -94,6 +96,7 @@ export function render(value, schema) {
   if (isPicture(value)) return picture(value);
   if (isScalar(value)) return make('p', { class: 'plain-value' }, scalar(value));
   if (isGeoJson(value)) return geo(value, schema);
+  if (isGeometry(value)) return geo({ type: 'Feature', geometry: value, properties: {} }, schema);
   if (Array.isArray(value)) return list(value, schema);
   if ('value' in value && ('mediaType' in value || Object.keys(value).length === 1)) return qualified(value, schema);
   return pairs(value, schema);
@@ -144,11 +147,16 @@ function pairs(value, schema) {
   );
 }
 
+/** The schema of an output in JSON, where it comes in other forms too. */
+function asJson(schema) {
+  return schema?.oneOf?.find((one) => one.contentMediaType === 'application/json') ?? schema;
+}
+
 /** A process answers with its outputs by name, or, where there is one only, often with that output itself. */
 export function outputSchema(outputs, value) {
   const named = Object.entries(outputs ?? {}).map(([name, output]) => [
     name,
-    { title: output.title, ...output.schema },
+    { title: output.title, ...asJson(output.schema) },
   ]);
   const byName = isObject(value) && named.some(([name]) => name in value);
   return named.length === 1 && !byName ? named[0][1] : { properties: Object.fromEntries(named) };
