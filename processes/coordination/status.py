@@ -40,7 +40,7 @@ class Question(Inputs):
         None,
         json_schema_extra=titled(
             "状态（可选）", "State (optional)", enum=list(_STATES),
-            **{"x-enum-titles": [code.title.zh for code in _STATES.values()]},
+            **{"x-enum-titles": [code.title.model_dump() for code in _STATES.values()]},
         ),
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ from shikong.processes.base import BadInput, Inputs, Process, titled
 from shikong.processes.coordination import cases
 from shikong.processes.coordination.opening import asking, concerned, shape_of
 from shikong.processes.site_check import Place, SiteCheck
-from shikong.processes.sites.site import SiteFile
+from shikong.processes.sites.site import MAX_FILE, SiteFile
 from shikong.store import attachments, present
 from shikong.store.database import Database
 from shikong.store.database import default as default_database
@@ -49,7 +49,10 @@ class Wanted(Inputs):
     )  # fmt: skip
     step: str = Field(
         json_schema_extra=titled(
-            "步骤", "Step", enum=list(_STEPS), **{"x-enum-titles": [step.title.zh for step in _STEPS.values()]}
+            "步骤",
+            "Step",
+            enum=list(_STEPS),
+            **{"x-enum-titles": [step.title.model_dump() for step in _STEPS.values()]},
         )
     )
     opinion: str | None = Field(
@@ -69,10 +72,17 @@ class Wanted(Inputs):
         None,
         json_schema_extra=titled(
             "修改后的用地范围（GeoJSON 面；重新征求时）", "Changed site (GeoJSON; when asking again)",
-            **{"x-multiline": True, "x-geometry": "Polygon"},
+            **{"x-geometry": "Polygon"},
         ),
     )  # fmt: skip
-    file: SiteFile | None = Field(None, json_schema_extra=titled("附件（可选）", "Attachment (optional)"))
+    file: SiteFile | None = Field(
+        None,
+        json_schema_extra=titled(
+            "附件（可选）",
+            "Attachment (optional)",
+            **{"x-file": {"accept": ",".join(attachments.MEDIA_TYPES), "maxBytes": MAX_FILE}},
+        ),
+    )
     note: str | None = Field(None, max_length=2000, json_schema_extra=titled("备注（可选）", "Note (optional)"))
 
 

@@ -56,7 +56,7 @@ _GONE = """
 
 
 def _one_of(known: dict[str, Any], zh: str, en: str) -> dict[str, Any]:
-    return titled(zh, en, enum=list(known), **{"x-enum-titles": [code.title.zh for code in known.values()]})
+    return titled(zh, en, enum=list(known), **{"x-enum-titles": [code.title.model_dump() for code in known.values()]})
 
 
 class Wanted(Inputs):
