@@ -17,6 +17,7 @@ from shikong.layers.conflict_rules import ConflictRules, Side
 from shikong.layers.coordination import Coordination
 from shikong.layers.declared import Text
 from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
+from shikong.layers.find_rules import SiteFind
 from shikong.layers.model import City, Layer
 from shikong.layers.site_rules import SiteCheck
 
@@ -40,6 +41,7 @@ class Catalog:
     crosswalks: dict[str, Crosswalk] = field(default_factory=dict)
     conflicts: ConflictRules = field(default_factory=lambda: ConflictRules(rules={}))
     site_check: SiteCheck | None = None
+    site_find: SiteFind | None = None
     coordination: Coordination | None = None
 
     def __iter__(self) -> Iterator[Layer]:
@@ -59,7 +61,8 @@ class Catalog:
             return None
         if side.group:
             return frozenset(code for code in listed.codes if listed.group_of(code) == side.group)
-        return frozenset(code for code in listed.codes if any(listed.within(code, top) for top in side.classes))
+        tops = set(side.classes)
+        return frozenset(code for code in listed.codes if not tops.isdisjoint((code, *listed.ancestors(code))))
 
     def class_field(self, side: Side) -> tuple[str | None, str | None]:
         """The field that classes a side's features, and the code list of its codes; None where there is none."""
@@ -99,7 +102,14 @@ def load(home: Path = HOME) -> Catalog:
     ranked = sorted(found.layers.values(), key=lambda layer: (order[layer.theme], layer.id))
     layers = {layer.id: layer for layer in ranked}
     return Catalog(
-        found.city, layers, found.codes, found.crosswalks, found.conflicts, found.site_check, found.coordination
+        found.city,
+        layers,
+        found.codes,
+        found.crosswalks,
+        found.conflicts,
+        found.site_check,
+        found.site_find,
+        found.coordination,
     )
 
 
@@ -114,6 +124,7 @@ class _Found:
     crosswalks: dict[str, Crosswalk] = field(default_factory=dict)
     conflicts: ConflictRules = field(default_factory=lambda: ConflictRules(rules={}))
     site_check: SiteCheck | None = None
+    site_find: SiteFind | None = None
     coordination: Coordination | None = None
     faults: list[Fault] = field(default_factory=list)
 
@@ -126,6 +137,8 @@ class _Found:
             self.codes[CONFLICT_RULES] = conflict_codes(self.conflicts)
         elif path == self.home / "site_check.yml":
             self.site_check = yaml_source.read(path, SiteCheck)
+        elif path == self.home / "site_find.yml":
+            self.site_find = yaml_source.read(path, SiteFind)
         elif path == self.home / "coordination.yml":
             self.coordination = yaml_source.read(path, Coordination)
         elif path.parent.name == "codes":
@@ -143,18 +156,22 @@ class _Found:
 
     def check_references(self) -> None:
         """Look whether what the files name is there."""
+        unread = {fault.file.stem for fault in self.faults}
         for layer in self.layers.values():
             self.faults += references.of_layer(self.home, layer, self.layers, self.codes)
         matrix = self.home / "conflicts.yml"
         for place, problem in references.of_conflict_rules(self.conflicts, self.layers, self.codes, self.crosswalks):
             self.faults.append(Fault(matrix, yaml_source.line_of(matrix, place), ".".join(place), problem))
-        whom = self.home / "coordination.yml"
-        for place, problem in references.of_coordination(self.coordination, self.layers, self.codes):
-            self.faults.append(Fault(whom, yaml_source.line_of(whom, place), ".".join(place), problem))
         checks = self.home / "site_check.yml"
-        unread = {fault.file.stem for fault in self.faults}
         for place, problem in references.of_site_check(self.site_check, self.layers, self.codes, unread):
             self.faults.append(Fault(checks, yaml_source.line_of(checks, place), ".".join(place), problem))
+        if unread:  # what follows names layers of all themes: one that could not be read would be told of once more
+            return
+        finding, whom = self.home / "site_find.yml", self.home / "coordination.yml"
+        for place, problem in references.of_site_find(self.site_find, self.site_check, self.layers, self.codes):
+            self.faults.append(Fault(finding, yaml_source.line_of(finding, place), ".".join(place), problem))
+        for place, problem in references.of_coordination(self.coordination, self.layers, self.codes):
+            self.faults.append(Fault(whom, yaml_source.line_of(whom, place), ".".join(place), problem))
 
 
 @cache

@@ -12,6 +12,7 @@ from shikong.layers.code_lists import CodeList, Crosswalk
 from shikong.layers.conflict_rules import ConflictRules
 from shikong.layers.coordination import Coordination
 from shikong.layers.declared import Declared
+from shikong.layers.find_rules import SiteFind
 from shikong.layers.model import City, Layer
 from shikong.layers.site_rules import SiteCheck
 
@@ -22,6 +23,7 @@ MODELS: dict[str, type[Declared]] = {
     "city": City,
     "conflict_rules": ConflictRules,
     "site_check": SiteCheck,
+    "site_find": SiteFind,
     "coordination": Coordination,
 }
 

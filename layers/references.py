@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from shikong.layers import yaml_source
 from shikong.layers.code_lists import CodeList, Crosswalk
 from shikong.layers.conflict_rules import ConflictRule, ConflictRules, Side
 from shikong.layers.coordination import Coordination
 from shikong.layers.errors import Fault
+from shikong.layers.find_rules import Measure, SiteFind
 from shikong.layers.model import Layer
 from shikong.layers.rules import References
 from shikong.layers.site_rules import SiteCheck, SiteRule
@@ -206,3 +208,39 @@ def _faults_of_site_rule(
     for project, fitting in rule.fits.items():
         if unknown := [code for code in fitting if listed is None or code not in listed.codes]:
             yield ("fits", project), f"{unknown} are no classes of {layer.id}"
+
+
+def of_site_find(
+    find: SiteFind | None, check: SiteCheck | None, layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What in the rules of site finding does not fit the layers, code lists and rules of the check: where, and what."""
+    if find is None:
+        return
+    yield from _faults_of_layers(find, layers, codes)
+    crops = Side.model_validate({"layer": find.parcels, "classes": find.cropland})
+    if find.parcels in layers:
+        for _, problem in _faults_of_side(crops, classes(layers[find.parcels], None, codes)):
+            yield ("cropland",), problem
+    rules = check.rules if check else {}
+    if unknown := [name for name in find.taken if name not in rules]:
+        yield ("taken",), f"{unknown} are no rules of site_check.yml; rules: {sorted(rules)}"
+    if missing := [name for name in get_args(Measure) if name not in find.criteria]:
+        yield ("criteria",), f"{missing} are missing"
+
+
+def _faults_of_layers(
+    find: SiteFind, layers: dict[str, Layer], codes: dict[str, CodeList]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    for name in ("zones", "plots", "parcels"):
+        layer = layers.get(getattr(find, name))
+        if layer is None or "Polygon" not in (layer.geometry or "") or classes(layer, None, codes) is None:
+            yield (name,), f"{getattr(find, name)!r} is not a layer of surfaces with classes"
+    if find.terrain not in layers or layers[find.terrain].kind != "coverage":
+        yield ("terrain",), f"{find.terrain!r} is not a coverage"
+    for where, side in find.sides.items():
+        layer = layers.get(side.layer)
+        if layer is None or layer.kind != "features":
+            yield (*where.split("."), "layer"), f"{side.layer!r} is not a layer of features"
+            continue
+        for place, problem in _faults_of_side(side, classes(layer, side.by, codes)):
+            yield (*where.split("."), *place), problem

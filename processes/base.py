@@ -111,7 +111,7 @@ def _described(model: type[Inputs]) -> dict[str, Any]:
         title = definition.pop("x-title", {"zh": name, "en": name})
         if "anyOf" in definition:  # an optional value: null only means that it is left out
             kinds = [kind for kind in definition.pop("anyOf") if kind.get("type") != "null"]
-            definition.update(kinds[0])
+            definition = kinds[0] | definition  # what is declared of items goes before what the type alone tells
             definition.pop("default", None)
         if "$ref" in definition:  # descriptions stand alone, without the definitions of a whole schema
             definition |= schema["$defs"][definition.pop("$ref").rpartition("/")[2]]

@@ -36,6 +36,10 @@ def _read(*, end: bool) -> Callable[[Any], datetime | None]:
     return read
 
 
+#: A time of an input; a day means its first moment.
+Start = Annotated[datetime | None, BeforeValidator(_read(end=False), json_schema_input_type=str)]
+
+
 class Known(Inputs):
     """Inputs of a process that can be answered as the service knew things at a time."""
 
@@ -54,7 +58,7 @@ class Known(Inputs):
 class Then(Known):
     """Inputs of a process that can also be asked of what held in the world at a time."""
 
-    held_at: Annotated[datetime | None, BeforeValidator(_read(end=False), json_schema_input_type=str)] = Field(
+    held_at: Start = Field(
         None,
         alias="datetime",
         json_schema_extra=titled(

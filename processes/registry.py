@@ -7,6 +7,8 @@ PROCESSORS = {
     "what-is-here": "shikong.processes.what_is_here.WhatIsHere",
     "plan-conflicts": "shikong.processes.plan_conflicts.PlanConflicts",
     "site-check": "shikong.processes.site_check.SiteCheck",
+    "site-find": "shikong.processes.site_find.SiteFinding",
+    "land-balance": "shikong.processes.land_balance.LandBalance",
     "conflict-assign": "shikong.processes.coordination.tasks.ConflictAssign",
     "coordination-open": "shikong.processes.coordination.opening.CoordinationOpen",
     "coordination-step": "shikong.processes.coordination.stepping.CoordinationStep",

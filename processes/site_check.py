@@ -38,7 +38,7 @@ from shikong.store.moments import Moment
 #: The survey's unit of land that people speak of: a fifteenth of a hectare.
 _MU = 10_000 / 15
 
-_VERDICTS = {
+VERDICTS = {
     "forbidden": {"zh": "禁止", "en": "forbidden"}, "conditional": {"zh": "有条件", "en": "conditional"},
     "allowed": {"zh": "允许", "en": "allowed"},
 }  # fmt: skip
@@ -124,11 +124,11 @@ class SiteCheck(Process):
             return {
                 "asked": _told_time(datetime.now(UTC)), "datetime": _told_time(inputs.held_at),
                 "asOf": _told_time(inputs.as_of),
-                "verdict": verdict.gravest(found), "verdict_title": _VERDICTS[verdict.gravest(found)],
+                "verdict": verdict.gravest(found), "verdict_title": VERDICTS[verdict.gravest(found)],
                 "project": inputs.project, "project_title": _PROJECTS[inputs.project].title.model_dump(),
                 "site": _told_site(place), "findings": [_told_finding(each, place) for each in found],
                 "layers": [_told_layer(city, city.layer(name), each, place) for name, each in meetings.items()],
-                "indicators": _indicators(conn, city, rules, meetings[rules.plots], place, inputs.moment),
+                "indicators": indicators(conn, city, rules, meetings[rules.plots], place.area, inputs.moment),
                 "quotas": _quotas(conn, city, rules, place, inputs.moment),
                 "rules": [_told_rule(name, rule, inputs.project, found, releases)
                           for name, rule in rules.rules.items() if rule.holds_for(inputs.project)],
@@ -162,7 +162,7 @@ def _told_finding(found: Finding, place: Site) -> dict[str, Any]:
     rule = found.rule
     return {
         "rule": found.name, "title": rule.title.model_dump(), "verdict": found.verdict,
-        "verdict_title": _VERDICTS[found.verdict], "layer": rule.land.layer, "area_m2": round(found.area, 2),
+        "verdict_title": VERDICTS[found.verdict], "layer": rule.land.layer, "area_m2": round(found.area, 2),
         "share": round(found.area / place.area, 6), "features": list(found.features),
         "nearest": [{"id": key, "distance_m": round(distance, 2)} for key, distance in found.nearest],
         "basis": rule.basis.model_dump(), "advice": rule.advice.model_dump(),
@@ -202,10 +202,10 @@ def _told_layer(city: Catalog, layer: Layer, meeting: Meeting, place: Site) -> d
     }  # fmt: skip
 
 
-def _indicators(
-    conn: Connection[Any], city: Catalog, rules: Rules, meeting: Meeting, place: Site, moment: Moment
+def indicators(
+    conn: Connection[Any], city: Catalog, rules: Rules, meeting: Meeting, whole: float, moment: Moment
 ) -> list[dict[str, Any]]:
-    """The indicators of the plots on a site; what a plan leaves open is null."""
+    """The indicators of the plots on a site of so many m²; what a plan leaves open is null."""
     layer = city.layer(rules.plots)
     areas: dict[str, float] = {}
     for number, area in zip(meeting.pieces.second, meeting.pieces.area, strict=True):
@@ -219,7 +219,7 @@ def _indicators(
     told = []
     for key, code, *values in conn.execute(query, moment.values | {"keys": list(areas)}):
         entry = {"plot": key, "class": code, "area_m2": round(areas[key], 2),
-                 "share": round(areas[key] / place.area, 6)}  # fmt: skip
+                 "share": round(areas[key] / whole, 6)}  # fmt: skip
         told.append(entry | dict(zip(rules.indicators, values, strict=True)))
     return told
 

@@ -29,8 +29,6 @@ KINDS = (("0804", "school", "学校"), ("08", "public", "公共服务中心"), (
 #: Stages in order, and the age in days from which a project has reached each.
 STAGES = (("completed", 1200), ("building", 600), ("permitted", 400), ("land_approved", 250), ("preliminary", 120),
           ("siting", 0))  # fmt: skip
-#: From here on a project uses up its county's quota.
-APPROVED = ("completed", "building", "permitted", "land_approved")
 FIRST, DAYS = date(2021, 3, 1), 1_750
 SHARE = 0.035
 WIDENED = ("G105", "G308", "G309", "G240", "S321")
@@ -93,7 +91,9 @@ def quotas(plan: Plan, written: Written, projects: Layer) -> tuple[list[dict[str
     zone_county = np.array([row["xzqdm"] for row in plan.zones.rows])
     farmland_county = np.array([row["xzqdm"] for row in plan.farmland.rows])
     shapes = written["approved_projects"][1]
-    used_by = np.array([row["xzqdm"] if row["stage"] in APPROVED else "" for row in projects.rows])
+    stage = catalog.default().codes["project_stage"].group_of
+    # An approved project uses up its county's quota.
+    used_by = np.array([row["xzqdm"] if stage(row["stage"]) == "approved" else "" for row in projects.rows])
     project_areas, on_fields = areas_m2(shapes) / 10_000, _on_fields(shapes, zones[fields])
     for county in places.COUNTIES:
         mine, spent = zone_county == county.code, used_by == county.code

@@ -111,8 +111,11 @@ def _all(layer: Layer, moment: Moment) -> sql.Composable:
     if moment.known_in is not None:
         return as_of.known(layer, sql.SQL("%(known_in)s"), names)
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    # The condition stands outside: a part of a union that has one of its own is not looked up by the index for each row
+    # of a join.
     return sql.SQL(
-        "(SELECT {columns} FROM {table} UNION ALL SELECT {columns} FROM {history} WHERE _superseded IS NULL)"
+        "(SELECT {columns} FROM (SELECT {columns}, NULL::integer AS _superseded FROM {table}"
+        " UNION ALL SELECT {columns}, _superseded FROM {history}) AS both_tables WHERE _superseded IS NULL)"
     ).format(columns=columns, table=tables.table(layer), history=tables.history(layer))
 
 

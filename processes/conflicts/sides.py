@@ -13,17 +13,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from psycopg import Connection, sql
-from pyproj import Proj, Transformer
 
 from shikong.layers.catalog import Catalog
 from shikong.layers.conflict_rules import Side
 from shikong.layers.model import Layer
+from shikong.processes.overlay import plane
 from shikong.processes.overlay.kernel import Numbers, Shapes
 from shikong.store import moments, tables
 from shikong.store.moments import Moment
-
-#: The plane in which surroundings are drawn: 3-degree Gauss-Krueger, 117° E, of the whole city.
-_PLANE = 4548
 
 _FEATURES = """
     SELECT s.{key}, {by}::text, {value}::float8, s._release, s.origin = 'generated', st_asbinary(s.geom)
@@ -132,13 +129,5 @@ def surroundings(shapes: Shapes, metres: float) -> Shapes:
     """
     if not len(shapes):
         return shapes
-    to_plane = Transformer.from_crs(tables.SRID, _PLANE, always_xy=True)
-    to_degrees = Transformer.from_crs(_PLANE, tables.SRID, always_xy=True)
-    middles = shapely.get_coordinates(shapely.centroid(shapes))
-    scale = np.asarray(Proj(_PLANE).get_factors(*middles.T).meridional_scale)
-    wider = shapely.buffer(_moved(shapes, to_plane), metres * scale, quad_segs=16)
-    return np.asarray(_moved(wider, to_degrees), dtype=object)
-
-
-def _moved(shapes: Any, transformer: Transformer) -> Any:
-    return shapely.transform(shapes, lambda xy: np.column_stack(transformer.transform(*xy.T)))
+    wider = shapely.buffer(plane.to_plane(shapes), metres * plane.scales(shapes), quad_segs=16)
+    return plane.to_degrees(wider)

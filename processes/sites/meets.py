@@ -33,7 +33,7 @@ _NEAREST = """
 """
 
 #: A square centimetre (m²): what rounding leaves of a site along a feature that it touches.
-_NOTHING = 1e-4
+NOTHING = 1e-4
 
 #: A degree of latitude, and of longitude in all of China, has at least so many metres.
 _DEGREE = 50_000
@@ -65,7 +65,7 @@ def on(conn: Connection[Any], city: Catalog, layer: Layer, site: Site, moment: M
     side = Side.model_validate({"layer": layer.id})
     features = sides.read(conn, city, side, None, moment, near=site.shapes)
     pieces = kernel.shared(site.shapes, features.shapes, kernel.meeting(site.shapes, features.shapes))
-    return Meeting(features, pieces.only(pieces.area >= _NOTHING))
+    return Meeting(features, pieces.only(pieces.area >= NOTHING))
 
 
 def near(

@@ -60,16 +60,19 @@ class SiteFile(BaseModel):
 
 @dataclass(frozen=True)
 class Given:
-    """A site as a question has it: GeoJSON or a file, and the CRS where it is told."""
+    """A site as a question has it: GeoJSON or a file, and the CRS where it is told. called: the input with the GeoJSON.
+    largest: m² that it may have."""
 
     site: Any
     file: SiteFile | None
     crs: str | None
+    called: str = "site"
+    largest: float = MAX_AREA
 
     @property
     def name(self) -> str:
         """The input that tells it."""
-        return "site" if self.file is None else "file"
+        return self.called if self.file is None else "file"
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Site:
 
 def read(conn: Connection[Any], city: Catalog, given: Given, moment: Moment) -> Site:
     """The site that is given, held against what a site can be. Raises BadInput that says what is wrong with it."""
-    parts, declared = _in_file(given.file) if given.file is not None else (_in_geojson(given.site), None)
+    parts, declared = _in_file(given.file) if given.file is not None else (_in_geojson(given), None)
     _require_sizes(given, parts)
     shapes, crs, crs_from = _in_degrees(city, given, parts, declared)
     shape = shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
@@ -105,20 +108,22 @@ def read(conn: Connection[Any], city: Catalog, given: Given, moment: Moment) -> 
         lies = f"the city lies between {west}° and {east}° E, {south}° and {north}° N"
         raise BadInput(given.name, f"lies outside of the city, its coordinates taken as {crs} ({crs_from.en}); {lies}")
     area = float(ellipsoid.areas([shape])[0])
-    if area > MAX_AREA:
-        raise BadInput(given.name, f"has {area / 1e6:,.1f} km²; at most {MAX_AREA / 1e6:,.0f} km² are checked at once")
+    if area > given.largest:
+        raise BadInput(
+            given.name, f"has {area / 1e6:,.1f} km²; at most {given.largest / 1e6:,.0f} km² are checked at once"
+        )
     if area < 1:
         raise BadInput(given.name, f"has {area:.4f} m²; a site has at least one square metre")
     outside = max(0.0, area - sum(part for _, _, part in lies_in))
     return Site(shape, area, crs, crs_from, lies_in, outside if outside > area * 1e-6 else 0.0)
 
 
-def _in_geojson(given: Any) -> Shapes:
+def _in_geojson(given: Given) -> Shapes:
     """The surfaces in a GeoJSON geometry, feature or collection. Raises BadInput."""
     try:
-        geometries = [shapely.geometry.shape(each) for each in _geometries(given)]
+        geometries = [shapely.geometry.shape(each) for each in _geometries(given.site)]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
-        raise BadInput("site", "is no GeoJSON of a Polygon, MultiPolygon, Feature or FeatureCollection") from error
+        raise BadInput(given.name, "is no GeoJSON of a Polygon, MultiPolygon, Feature or FeatureCollection") from error
     return _parts(geometries)
 
 

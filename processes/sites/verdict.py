@@ -57,6 +57,8 @@ def gravest(found: list[Finding]) -> Verdict:
 
 def _broken(city: Catalog, project: str, name: str, rule: SiteRule, meeting: Meeting) -> Finding | None:
     """What of a site breaks a rule; slivers do not."""
+    if not len(meeting.pieces):
+        return None
     about = city.classes_of(rule.land)
     fitting = _fitting(city, rule, project)
     classes = meeting.features.classes[meeting.pieces.second]

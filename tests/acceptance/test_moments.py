@@ -317,7 +317,14 @@ def test_events_of_a_week_are_items_of_that_week(city: httpx.Client, known: str 
 
 
 def test_times_of_processes_are_described_and_wrong_ones_refused(city: httpx.Client) -> None:
-    for process in ("what-is-here", "plan-conflicts", "station-state", "culture-this-week", "land-use-change"):
+    for process in (
+        "what-is-here",
+        "plan-conflicts",
+        "station-state",
+        "culture-this-week",
+        "land-use-change",
+        "land-balance",
+    ):
         inputs = city.get(f"/processes/{process}", params={"f": "json", "lang": "en-US"}).json()["inputs"]
         assert inputs["asOf"]["title"] == "As known at (optional; a day means its end)"
         assert inputs["asOf"]["minOccurs"] == 0

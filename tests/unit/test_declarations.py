@@ -34,8 +34,13 @@ def test_every_declaration_fits_its_editor_schema() -> None:
     schemas = {name: json.loads(json_schema.render(model)) for name, model in json_schema.MODELS.items()}
     for path in catalog.HOME.rglob("*.yml"):
         folders = {"codes": "code_list", "crosswalks": "crosswalk"}
-        alone = {"city.yml": "city", "conflicts.yml": "conflict_rules", "site_check.yml": "site_check",
-                 "coordination.yml": "coordination"}  # fmt: skip
+        alone = {
+            "city.yml": "city",
+            "conflicts.yml": "conflict_rules",
+            "site_check.yml": "site_check",
+            "site_find.yml": "site_find",
+            "coordination.yml": "coordination",
+        }
         kind = alone.get(path.name) or folders.get(path.parent.name, "layer")
         jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schemas[kind])
 
@@ -58,6 +63,14 @@ BROKEN = [
     ("conflicts.yml", "severity: high", "severity: grave", "rules.growth_on_farmland.severity", "Input should be"),
     ("conflicts.yml", "a: {layer: urban_growth_boundary}", "limit: {value: zone, at_most: area}\n    a: {layer: urban_growth_boundary}", "rules.growth_on_farmland.limit", "not a number field"),
     ("conflicts.yml", "a: {layer: urban_growth_boundary}", "limit: {value: area}\n    a: {layer: urban_growth_boundary}", "rules.growth_on_farmland.limit", "at_most"),
+    ("site_find.yml", "zones: planning_zones", "zones: roads", "zones", "surfaces with classes"),
+    ("site_find.yml", "terrain: elevation", "terrain: parcels", "terrain", "not a coverage"),
+    ("site_find.yml", "classes: [library]", "classes: [castle]", "services.library.land.classes", "no classes of culture_venues"),
+    ("site_find.yml", "redline: {layer: ecological_redline}", "redline: {layer: elevation}", "redline.layer", "not a layer of features"),
+    ("site_find.yml", "taken: [approved_before]", "taken: [approved_after]", "taken", "no rules of site_check.yml"),
+    ("site_find.yml", "cropland: [\"01\"]", "cropland: [\"99\"]", "cropland", "no classes of parcels"),
+    ("site_find.yml", "  road: {title", "  walk: {title", "criteria.walk", "Input should be"),
+    ("site_find.yml", "best: 50, worst: 2000", "best: 50, worst: 50", "criteria.road", "the same"),
     ("base/districts.yml", "steward:", "colour: red\nsteward:", "colour", "Extra inputs"),
     ("base/districts.yml", "steward: 聊城市民政局", "", "steward", "required"),
     ("base/districts.yml", ", en: Administrative districts", "", "title.en", "required"),
