@@ -47,7 +47,8 @@ class Figures(Then):
         None,
         json_schema_extra=titled(
             "表（默认全部）", "Tables (default: all)",
-            items={"type": "string", "enum": list(_TABLES), "x-enum-titles": [_TITLES[name].zh for name in _TABLES]},
+            items={"type": "string", "enum": list(_TABLES),
+                   "x-enum-titles": [_TITLES[name].model_dump() for name in _TABLES]},
         ),
     )  # fmt: skip
     district: str | None = Field(
@@ -56,7 +57,9 @@ class Figures(Then):
     level: Level = Field(
         "level_1",
         json_schema_extra=titled(
-            "地类层级", "Level of classes", **{"x-enum-titles": ["三大类", "一级类", "二级类"]}
+            "地类层级", "Level of classes",
+            **{"x-enum-titles": [{"zh": "三大类", "en": "Groups"}, {"zh": "一级类", "en": "Level 1"},
+                                 {"zh": "二级类", "en": "Level 2"}]},
         ),
     )  # fmt: skip
     since: Start = Field(
@@ -85,10 +88,7 @@ class LandBalance(Process):
     )
     inputs = Figures
     renderings: ClassVar = {"csv": text.CSV, "xlsx": workbook.XLSX, "svg": charts.SVG, "html": page.HTML}
-
-    @classmethod
-    def _answer_schema(cls) -> dict[str, Any]:
-        return super()._answer_schema() | {"properties": table.schema(_TITLES, _COLUMNS)}
+    parts: ClassVar = table.schema(_TITLES, _COLUMNS)
 
     def answer(self, inputs: Figures) -> dict[str, Any]:
         """The tables. Raises BadInput."""

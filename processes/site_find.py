@@ -52,7 +52,7 @@ class Wanted(Then):
     project: str = Field(
         json_schema_extra=titled(
             "项目类型", "Type of project",
-            enum=list(_PROJECTS), **{"x-enum-titles": [code.title.zh for code in _PROJECTS.values()]},
+            enum=list(_PROJECTS), **{"x-enum-titles": [code.title.model_dump() for code in _PROJECTS.values()]},
         )
     )  # fmt: skip
     min_area_ha: float = Field(1.0, gt=0, le=10_000, json_schema_extra=titled("面积下限（公顷）", "Area at least (ha)"))
@@ -66,14 +66,14 @@ class Wanted(Then):
     area: dict[str, Any] | None = Field(
         None,
         json_schema_extra=titled(
-            "查找范围（GeoJSON 面，可选）", "Where to look (GeoJSON, optional)", **{"x-multiline": True}
+            "查找范围（GeoJSON 面，可选）", "Where to look (GeoJSON, optional)", **{"x-geometry": "Polygon"}
         ),
     )
     units: Literal["zones", "plots"] = Field(
         "zones",
         json_schema_extra=titled(
             "选自规划分区或详细规划地块", "From planning zones, or plots of the detailed plan",
-            **{"x-enum-titles": ["规划分区", "详细规划地块"]},
+            **{"x-enum-titles": [{"zh": "规划分区", "en": "Planning zones"}, {"zh": "详细规划地块", "en": "Plots"}]},
         ),
     )  # fmt: skip
     classes: list[str] | None = Field(
@@ -93,7 +93,7 @@ class Wanted(Then):
         json_schema_extra=titled(
             "道路等级（默认县乡道以上）", "Classes of roads (default: tertiary and above)",
             items={"type": "string", "enum": list(_ROADS),
-                   "x-enum-titles": [each.title.zh for each in _ROADS.values()]},
+                   "x-enum-titles": [each.title.model_dump() for each in _ROADS.values()]},
         ),
     )  # fmt: skip
     services: list[str] | None = Field(
@@ -101,7 +101,7 @@ class Wanted(Then):
         json_schema_extra=titled(
             "附近所需设施（可选）", "Services wanted near it (optional)",
             items={"type": "string", "enum": list(_SERVICES),
-                   "x-enum-titles": [each.title.zh for each in _SERVICES.values()]},
+                   "x-enum-titles": [each.title.model_dump() for each in _SERVICES.values()]},
         ),
     )  # fmt: skip
     service_within_m: float | None = Field(
@@ -145,10 +145,7 @@ class SiteFinding(Process):
     )
     inputs = Wanted
     renderings: ClassVar = {"csv": text.CSV, "xlsx": workbook.XLSX, "html": page.HTML}
-
-    @classmethod
-    def _answer_schema(cls) -> dict[str, Any]:
-        return super()._answer_schema() | {"properties": answers.schema()}
+    parts: ClassVar = answers.schema()
 
     def answer(self, inputs: Wanted) -> dict[str, Any]:
         """The sites. Raises BadInput."""

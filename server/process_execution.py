@@ -20,9 +20,13 @@ from shikong.providers.errors import NotFound
 from shikong.server.asked import EXECUTION
 from shikong.server.context import Context
 from shikong.server.profiles import language
+from shikong.store.errors import Busy
 
 #: Bytes that a request may have: inputs are questions, of which the largest is a site in a file.
 MAX_BODY = 4_000_000
+
+#: Questions of one process that may wait, in one server process; more are told to come back.
+MAX_WAITING = 64
 
 
 async def execute(context: Context, request: Request) -> Response:
@@ -36,6 +40,8 @@ async def execute(context: Context, request: Request) -> Response:
     document = _document(await request.body())
     rendering = _rendering(processor, request.query_params.get("f"), document.get("outputs", {}))
     inputs = processor.checked(_inputs(document))
+    if _at_once(identifier).statistics().tasks_waiting >= MAX_WAITING:
+        raise Busy(f"{identifier} is asked for by more than it can answer; ask again in a while")
     answer = await to_thread.run_sync(processor.answer, inputs, limiter=_at_once(identifier))
     if rendering is None:
         return Response(orjson.dumps(answer), media_type=JSON)
