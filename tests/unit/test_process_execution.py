@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 import anyio
 import orjson
 import pytest
-from babel import Locale
+from pygeoapi import l10n
 from starlette.requests import Request
 
 from shikong.layers.declared import Text
@@ -21,6 +21,9 @@ from shikong.providers.errors import BadParameter
 from shikong.server import process_execution
 from shikong.server.context import Context
 from shikong.store.errors import Busy
+
+
+LOCALES = l10n.get_locales({"server": {"languages": ["zh-CN", "en-US"]}})
 
 
 class Slow(Process):
@@ -46,7 +49,7 @@ def context() -> Context:
     manager = SimpleNamespace(processes={"slow": {}}, get_processor=lambda name: Slow({"name": name}))
     return cast(
         Context,
-        SimpleNamespace(api=SimpleNamespace(manager=manager, locales=[Locale.parse("zh_CN"), Locale.parse("en_US")])),
+        SimpleNamespace(api=SimpleNamespace(manager=manager, locales=LOCALES)),
     )
 
 
@@ -67,11 +70,11 @@ def test_more_than_can_wait_are_told_to_come_back(context: Context, monkeypatch:
         done.append((await process_execution.execute(context, request())).status_code)
 
     async def crowd() -> None:
-        limiter = process_execution._at_once("slow")  # noqa: SLF001
+        limiter = process_execution._at_once("slow")
         async with anyio.create_task_group() as group:
             for _ in range(int(limiter.total_tokens) + 2):
                 group.start_soon(ask)
-            while limiter.statistics().tasks_waiting < 2:
+            while limiter.statistics().tasks_waiting < 2:  # noqa: ASYNC110 - a limiter has no event for it
                 await anyio.sleep(0.01)
             with pytest.raises(Busy):
                 await process_execution.execute(context, request())
