@@ -22,8 +22,7 @@ from shikong.server import process_execution
 from shikong.server.context import Context
 from shikong.store.errors import Busy
 
-
-LOCALES = l10n.get_locales({"server": {"languages": ["zh-CN", "en-US"]}})
+LOCALES = l10n.get_locales({"server": {"languages": ["zh", "en-US"]}})
 
 
 class Slow(Process):
