@@ -6,23 +6,17 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import base64
-from importlib import resources
 from typing import Any
-
-import jinja2
 
 from shikong.processes.base import Rendering
 from shikong.processes.figures import charts, table
+from shikong.processes.reports.page import environment
 from shikong.providers.labels import Language
 
 
 def write(answer: dict[str, Any], language: Language) -> bytes:
     """The page."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["figure"] = _figure
-    template = environment.from_string(
-        (resources.files("shikong.processes.figures") / "page.html").read_text(encoding="utf-8")
-    )
+    template = environment(language).get_template("reports/figures.html")
     sections = [
         {
             "title": table.said(each["title"], language), "head": table.header(each, language),
@@ -34,7 +28,7 @@ def write(answer: dict[str, Any], language: Language) -> bytes:
     told = {name: table.said(answer[name], language) for name in ("title", "subtitle", "label")}
     page = template.render(
         told | {"language": language, "sections": sections, "sources_title": getattr(table.SOURCES_TITLE, language),
-                "sources": table.sources(answer, language)}
+                "sources": table.sources(answer, language), "figure": _figure}
     )  # fmt: skip
     return page.encode()
 

@@ -29,7 +29,7 @@ class CannotPrint(Exception):
 def html(document: Document) -> str:
     """The report as a page, with its style and pictures in it."""
     style = (words.WEB / "static" / "css" / "report.css").read_text(encoding="utf-8")
-    template = _environment(document.language).get_template("reports/report.html")
+    template = environment(document.language).get_template("reports/report.html")
     return template.render(document=document, style=style, picture=_address)
 
 
@@ -48,7 +48,8 @@ def pdf(document: Document) -> bytes:
 
 
 @cache
-def _environment(language: Language) -> Environment:
+def environment(language: Language) -> Environment:
+    """The templates of documents in a language: everything in them is escaped, and what they name must be there."""
     found = Environment(
         loader=FileSystemLoader(words.WEB / "templates"), extensions=["jinja2.ext.i18n"], autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,

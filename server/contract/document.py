@@ -46,16 +46,23 @@ def document(catalog: Catalog, url: str, setting: Editing) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "servers": [{"url": url}],
+        "security": [{}, {"bearer": []}, {"basic": []}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
             "parameters": parameters.components(catalog, drawing.PARAMETERS), "schemas": known, "responses": _RESPONSES,
+            "securitySchemes": _SIGNING_IN,
             "headers": {
                 name: {"description": text, "schema": schemas.TEXT} for name, text in reading.HEADERS.items()
             },
         },
     }  # fmt: skip
 
+
+_SIGNING_IN: dict[str, Part] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an account's token"},
+    "basic": {"type": "http", "scheme": "basic", "description": "an account's token as the password"},
+}
 
 _RESPONSES: dict[str, Part] = {
     "Problem": {

@@ -30,9 +30,9 @@ TYPES = {
 
 
 def _declared() -> dict[str, dict[str, Any]]:
-    """The layers of features as their files have them."""
+    """The layers of features that are drawn, as their files have them."""
     files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in LAYERS.glob("*/*.yml")]
-    return {file["id"]: file for file in files if file.get("kind") == "features"}
+    return {file["id"]: file for file in files if file.get("kind") == "features" and "style" in file}
 
 
 def _colours(layer: dict[str, Any]) -> dict[str, tuple[str, str, str]]:

@@ -18,7 +18,7 @@ import pytest
 from shikong.layers import catalog
 
 CATALOG = catalog.load()
-FEATURES = [layer for layer in CATALOG if layer.kind == "features"]
+FEATURES = [layer for layer in CATALOG if layer.kind == "features" and layer.style]
 RASTERS = [layer for layer in CATALOG if layer.styles]
 THEMES = ("base", "planning", "nature", "water", "culture")
 
