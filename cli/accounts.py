@@ -16,6 +16,7 @@ from shikong.cli.console import clear_errors, out
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
 from shikong.store import accounts, database
+from shikong.store.access import OPERATOR
 from shikong.store.accounts import BadAccount
 
 app = typer.Typer(invoke_without_command=True, help="Accounts: who may sign in, and in which roles.")
@@ -77,7 +78,7 @@ def roles() -> None:
 
 def roles_of(city: Catalog) -> dict[str, str]:
     """All roles that declarations name, and what each may do."""
-    may: dict[str, list[str]] = {}
+    may: dict[str, list[str]] = {OPERATOR: ["dismiss jobs", "read all layers"]}
     for layer in city:
         if layer.kind == "features":
             may.setdefault(layer.access.write, []).append(f"edit {layer.id}")

@@ -20,12 +20,10 @@ from shikong.providers.times import parse_period
 from shikong.server import asked, errors, parameters
 from shikong.server.context import Context
 from shikong.store import jobs, queue
+from shikong.store.access import OPERATOR
 from shikong.store.jobs import JobEnded, JobView, State, Wanted
 from shikong.store.moments import Period
 from shikong.store.principal import Forbidden, current_principal
-
-#: The role that may dismiss jobs.
-OPERATOR = "operator"
 
 #: Jobs on a page: when nothing is said, and at most.
 DEFAULT_LIMIT, MAX_LIMIT = 50, 1000

@@ -15,8 +15,11 @@ from psycopg import sql
 from shikong.layers.model import Layer
 from shikong.store.principal import Principal
 
+#: The role of the service's commands, and of who may dismiss jobs over HTTP.
+OPERATOR = "operator"
+
 #: Roles of those who run the service: its commands and its workers.
-SERVICE = ("operator", "worker")
+SERVICE = (OPERATOR, "worker")
 
 _ROLES = "string_to_array(current_setting('shikong.roles', true), ',')"
 

@@ -5,8 +5,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import asyncio
 import random
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,12 +22,9 @@ import shapely
 from shikong.ingest.features import Options
 from shikong.ingest.jobs import loads, worker
 from shikong.layers import catalog
-from shikong.server import app as application
-from shikong.server import middleware
-from shikong.store import database, jobs
+from shikong.store import accounts, jobs
 from shikong.store.cluster import Cluster
 from shikong.store.database import Database
-from shikong.store.principal import Principal
 from shikong.store.settings import StoreSettings
 
 # Of OGC 18-062r2, 7.11: what a status document must have, and of which kinds its members are.
@@ -215,25 +212,12 @@ def test_anonymous_may_not_dismiss(asking: Any, store: Database, tmp_path: Path)
     assert asking.get(f"/jobs/{number}", f="json").json["status"] == "accepted"
 
 
-def test_an_operator_dismisses(store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process, because nobody can sign in yet."""
-    monkeypatch.setenv("DATABASE_URL", str(store.settings.database_url))
-    monkeypatch.setenv("SHIKONG_DATA", str(store.settings.data))
-    monkeypatch.setenv("PYGEOAPI_CONFIG", str(Path(__file__).parents[2] / "pygeoapi-config.yml"))
-    monkeypatch.setenv("SHIKONG_URL", "http://service.test")
-    monkeypatch.setattr(middleware, "ANONYMOUS", Principal("zhang", ("operator",)))
-    database.default.cache_clear()
+def test_an_operator_dismisses(asking: Any, store: Database, tmp_path: Path) -> None:
+    with store.thread_session() as conn:
+        token = accounts.add(conn, f"zhang-{uuid.uuid4().hex[:6]}", ["operator"], None)
     number = loads.defer(store, deliver(tmp_path / "d.gpkg"), "districts", Options())
-
-    async def ask() -> list[tuple[int, Any]]:
-        app = application.create_app()
-        transport = httpx.ASGITransport(app=app)
-        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as http:
-            answers = [await http.delete(f"http://service.test/jobs/{job}") for job in (number, number, 999)]
-        return [(answer.status_code, answer.json()) for answer in answers]
-
-    done, again, unknown = asyncio.run(ask())
-    database.default.cache_clear()
-    assert (done[0], done[1]["status"]) == (200, "dismissed")
-    assert (again[0], again[1]["code"]) == (409, "JobEnded")
-    assert unknown[0] == 404
+    with httpx.Client(base_url=asking.url, trust_env=False, headers={"authorization": f"Bearer {token}"}) as http:
+        done, again, unknown = (http.delete(f"/jobs/{job}") for job in (number, number, 999))
+    assert (done.status_code, done.json()["status"]) == (200, "dismissed")
+    assert (again.status_code, again.json()["code"]) == (409, "JobEnded")
+    assert unknown.status_code == 404

@@ -178,7 +178,7 @@ def test_nothing_that_a_department_writes_reaches_others(people: dict[str, httpx
     seen = 0
     for path in sorted(paths):
         for query in [*pages, *(files if "/items" in path else [])]:
-            for who in ("culture", "nobody"):
+            for who in ("culture", "nobody") if query in pages[:2] else ("culture",):
                 answer = people[who].get(path, params=query)
                 assert SECRET.encode() not in answer.content, (who, path, query)
                 assert answer.status_code < 500, (who, path, query, answer.text)

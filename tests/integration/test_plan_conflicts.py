@@ -345,9 +345,11 @@ def test_a_worker_finds_them_after_a_release(city: Database, tmp_path: Path) -> 
         subprocess.run(run, env=environment, check=True, capture_output=True, timeout=120)
         return city.thread_fetch(*jobs.listing(10))
 
+    with psycopg.connect(dsn) as conn:
+        conn.execute("UPDATE shikong.release SET published_at = published_at + interval '5 minutes'")
     assert not work(), "the plans have been released just now"
     with psycopg.connect(dsn) as conn:
-        conn.execute("UPDATE shikong.release SET published_at = published_at - interval '1 minute'")
+        conn.execute("UPDATE shikong.release SET published_at = published_at - interval '6 minutes'")
     (job,) = jobs.seen(work())
     assert (job.process, job.layer, job.state) == ("conflicts", "plan_conflicts", "successful")
     assert job.message is not None
