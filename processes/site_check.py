@@ -21,7 +21,7 @@ from shikong.layers.declared import Text
 from shikong.layers.model import Layer
 from shikong.layers.site_rules import SiteCheck as Rules
 from shikong.layers.site_rules import SiteRule
-from shikong.processes.base import BadInput, Process, titled
+from shikong.processes.base import BadInput, Inputs, Process, titled
 from shikong.processes.conflicts.runs import LAYER as CONFLICTS
 from shikong.processes.moments import Then, releases_of
 from shikong.processes.reports import forms
@@ -60,8 +60,8 @@ _PROJECTS = catalog.default().codes[_rules().projects].codes
 _PROJECT_TITLES = [code.title.model_dump() for code in _PROJECTS.values()]
 
 
-class Place(Then):
-    """The site, and what is to be built."""
+class Outline(Inputs):
+    """The site, as GeoJSON or as a file."""
 
     site: dict[str, Any] | None = Field(
         None,
@@ -79,13 +79,25 @@ class Place(Then):
             **{"x-file": {"accept": ",".join(FEATURE_SUFFIXES), "maxBytes": MAX_FILE}},
         ),
     )
+    crs: str | None = Field(
+        None, json_schema_extra=titled("坐标系（可选，如 EPSG:4548）", "CRS (optional, such as EPSG:4548)")
+    )
+
+    @property
+    def given(self) -> Given:
+        """The site as it is given. Raises BadInput where it is given twice or not at all."""
+        if (self.site is None) == (self.file is None):
+            raise BadInput("site", "give a site as GeoJSON, or else a `file`")
+        return Given(self.site, self.file, self.crs)
+
+
+class Place(Then, Outline):
+    """The site, and what is to be built."""
+
     project: str = Field(
         json_schema_extra=titled(
             "项目类型", "Type of project", enum=list(_PROJECTS), **{"x-enum-titles": _PROJECT_TITLES}
         )
-    )
-    crs: str | None = Field(
-        None, json_schema_extra=titled("坐标系（可选，如 EPSG:4548）", "CRS (optional, such as EPSG:4548)")
     )
 
 
@@ -108,11 +120,8 @@ class SiteCheck(Process):
         city, rules = catalog.default(), _rules()
         if inputs.project not in _PROJECTS:
             raise BadInput("project", f"{inputs.project[:40]!r} is no type of project", tuple(_PROJECTS))
-        if (inputs.site is None) == (inputs.file is None):
-            raise BadInput("site", "give a site as GeoJSON, or else a `file`")
-        given = Given(inputs.site, inputs.file, inputs.crs)
         with default_database().thread_session() as conn, one_state(conn):
-            place = site.read(conn, city, given, inputs.moment)
+            place = site.read(conn, city, inputs.given, inputs.moment)
             surfaces = [layer for layer in city if _is_plan(layer)]
             meetings = {layer.id: meets.on(conn, city, layer, place, inputs.moment) for layer in surfaces}
 

@@ -17,17 +17,25 @@ from shikong.layers.catalog import Catalog
 from shikong.layers.declared import Text
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.coordination import cases
-from shikong.processes.site_check import Place, SiteCheck
+from shikong.processes.site_check import Outline, Place, SiteCheck
 from shikong.processes.sites import site
-from shikong.processes.sites.site import Given
 from shikong.store.database import Database
 from shikong.store.database import default as default_database
+from shikong.store.moments import NOW
 
 _DEPARTMENTS = catalog.default().codes["department"].codes
+_PROJECTS = catalog.default().codes["project_type"].codes
 
 
-class NewCase(Place):
+class NewCase(Outline):
     """A project, its site, and until when the departments have time."""
+
+    project: str = Field(
+        json_schema_extra=titled(
+            "项目类型", "Type of project", enum=list(_PROJECTS),
+            **{"x-enum-titles": [code.title.model_dump() for code in _PROJECTS.values()]},
+        )
+    )  # fmt: skip
 
     name: str = Field(min_length=1, max_length=200, json_schema_extra=titled("项目名称", "Name of the project"))
     builder: str | None = Field(
@@ -65,7 +73,7 @@ class CoordinationOpen(Process):
             raise BadInput("departments", f"{', '.join(unknown)[:80]} are no departments", tuple(_DEPARTMENTS))
         if inputs.due_on is not None and inputs.due_on < cases.today(city):
             raise BadInput("due_on", f"{inputs.due_on} is over", (f"{cases.today(city)} or later",))
-        checked = SiteCheck({"name": SiteCheck.id}).answer(inputs)
+        checked = check(inputs, inputs.project)
         departments = concerned(city, checked)
         departments |= {name: () for name in inputs.departments if name not in departments}
         shape = shape_of(store, city, inputs)
@@ -90,6 +98,12 @@ class CoordinationOpen(Process):
         }  # fmt: skip
 
 
+def check(outline: Outline, project: str) -> dict[str, Any]:
+    """What all plans say of a project on a site. Raises BadInput."""
+    place = {"site": outline.site, "file": outline.file, "crs": outline.crs, "project": project}
+    return SiteCheck({"name": SiteCheck.id}).answer(Place.model_validate(place))
+
+
 def concerned(city: Catalog, checked: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """The departments that a site check concerns, each with the layers that do."""
     touched = {entry["layer"] for entry in checked["layers"] if entry["area_m2"] > 0}
@@ -97,10 +111,10 @@ def concerned(city: Catalog, checked: dict[str, Any]) -> dict[str, tuple[str, ..
     return cases.declared(city).asked(touched)
 
 
-def shape_of(store: Database, city: Catalog, inputs: Place) -> Any:
+def shape_of(store: Database, city: Catalog, outline: Outline) -> Any:
     """The surface of a site that is given. Raises BadInput."""
     with store.thread_session() as conn:
-        return site.read(conn, city, Given(inputs.site, inputs.file, inputs.crs), inputs.moment).shape
+        return site.read(conn, city, outline.given, NOW).shape
 
 
 def opinion_code(case: str, department: str) -> str:

@@ -19,8 +19,8 @@ from shikong.layers.model import Layer
 from shikong.layers.workflow import GEOMETRY, Step
 from shikong.processes.base import BadInput, Inputs, Process, titled
 from shikong.processes.coordination import cases
-from shikong.processes.coordination.opening import asking, concerned, shape_of
-from shikong.processes.site_check import Place, SiteCheck
+from shikong.processes.coordination.opening import asking, check, concerned, shape_of
+from shikong.processes.site_check import Outline
 from shikong.processes.sites.site import MAX_FILE, SiteFile
 from shikong.store import attachments, present
 from shikong.store.database import Database
@@ -158,12 +158,11 @@ def _changed_site(
     store: Database, city: Catalog, known: Present, inputs: Wanted, values: dict[str, Any]
 ) -> tuple[BaseGeometry, dict[str, tuple[str, ...]]]:
     """A changed site's shape, and the departments that it newly concerns; of a case also the verdict on it."""
-    project = known.values.get("type")
-    place = Place.model_validate({"site": inputs.site, "project": project or "public"})
-    shape = shape_of(store, city, place)
+    project, outline = known.values.get("type"), Outline.model_validate({"site": inputs.site})
+    shape = shape_of(store, city, outline)
     if project is None:  # an opinion may be about a part of the site only
         return shape, {}
-    checked = SiteCheck({"name": SiteCheck.id}).answer(place)
+    checked = check(outline, project)
     before = known.values["departments"].split(",")
     fresh = {name: layers for name, layers in concerned(city, checked).items() if name not in before}
     values |= {"verdict": checked["verdict"], "departments": ",".join([*before, *fresh])}
