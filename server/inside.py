@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 import httpx
 
-from shikong.server.app import create_app
 from shikong.store.helpers import end_with_parent
 from shikong.tiles.cache import TileFiles
 
@@ -79,6 +78,9 @@ def _begin() -> None:
     end_with_parent()
     _loop = asyncio.new_event_loop()
     threading.Thread(target=_loop.run_forever, daemon=True).start()
+    # The application takes a second to import, and every command imports this module.
+    from shikong.server.app import create_app
+
     app = create_app(alone=True)
     _run(app.router.lifespan_context(app).__aenter__())
     _files = app.state.context.tiles.files
