@@ -213,6 +213,44 @@ def test_a_department_edits_its_own_opinion_only(people: dict[str, httpx.Client]
     assert people["culture"].get(f"/collections/{CASES}/items/{case['case']}").status_code == 404
 
 
+def test_a_case_goes_its_way_over_transactions_too(people: dict[str, httpx.Client]) -> None:
+    """A client that knows nothing of the processes: a case and its opinion are opened, given and closed as features."""
+    shape, due = shapely.geometry.mapping(SITE), f"{TODAY + datetime.timedelta(days=5)}"
+
+    def made(layer: str, key: str, **values: str) -> dict[str, Any]:
+        body = {"type": "Feature", "id": key, "geometry": shape, "properties": values}
+        return {"collection": layer, "method": "POST", "body": body}
+
+    def changed(layer: str, key: str, **values: str) -> dict[str, Any]:
+        return {"collection": layer, "method": "PATCH", "id": key, "body": {"properties": values}}
+
+    def send(who: str, *operations: dict[str, Any]) -> httpx.Response:
+        return people[who].post("/transactions", json={"operations": operations})
+
+    case = made(CASES, "XT-T", name="泵站", type="water", state="circulated", departments="water", due_on=due)
+    opinion = made(OPINIONS, "XT-T-water", case="XT-T", department="water", state="asked", due_on=due)
+    for who, operations, status in (
+        ("water", (case, opinion), 403),
+        ("planner", (opinion, case), 422),  # an opinion needs its case
+        ("planner", (case, opinion | {"body": {**opinion["body"], "properties": {"state": "agreed"}}}), 409),
+        ("planner", (case, opinion), 201),
+        ("planner", (case, opinion), 409),  # they are there already
+        ("water", (changed(OPINIONS, "XT-T-water", state="agreed"),), 409),  # says nothing
+        ("culture", (changed(OPINIONS, "XT-T-water", state="agreed", opinion="同意"),), 404),
+        ("planner", (changed(CASES, "XT-T", state="agreed"),), 409),  # the opinion is missing
+        ("water", (changed(OPINIONS, "XT-T-water", state="agreed", opinion="同意"),), 200),
+        ("planner", (changed(CASES, "XT-T", state="agreed", name="别的"),), 409),  # sets more than the step may
+        ("planner", (changed(CASES, "XT-T", state="agreed"),), 200),
+        ("planner", (changed(CASES, "XT-T", state="circulated"),), 409),  # it is closed
+    ):
+        answer = send(who, *operations)
+        assert answer.status_code == status, (who, operations, answer.text)
+    told = people["planner"].get(f"/collections/{CASES}/items/XT-T").json()["properties"]
+    assert (told["state"], told["closed_on"], told["opened_on"]) == ("agreed", str(TODAY), str(TODAY))
+    steps = people["planner"].get(f"/collections/{CASES}/items/XT-T/steps").json()["steps"]
+    assert [each["step"] for each in steps] == ["open", "agree"]
+
+
 #: From each state of a case: what each step comes to where no opinion is missing.
 LAWFUL = {
     "circulated": {"extend": "circulated", "return": "returned", "agree": "agreed", "refuse": "refused",
