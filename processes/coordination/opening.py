@@ -47,7 +47,13 @@ class NewCase(Outline):
     departments: tuple[str, ...] = Field(
         (),
         json_schema_extra=titled(
-            "另外征求的部门（可选，代码）", "Departments to ask besides those concerned (optional, codes)"
+            "另外征求的部门（可选）",
+            "Departments to ask besides those concerned (optional)",
+            items={
+                "type": "string",
+                "enum": list(_DEPARTMENTS),
+                "x-enum-titles": [code.title.model_dump() for code in _DEPARTMENTS.values()],
+            },
         ),
     )
     note: str | None = Field(None, max_length=2000, json_schema_extra=titled("备注（可选）", "Note (optional)"))
