@@ -31,7 +31,7 @@ from shikong.server.routes import routes
 from shikong.store import accounts
 from shikong.store.database import Database
 from shikong.store.principal import Principal, acting_as
-from support.loads import load, settings_for
+from support.loads import load, settings_for, write_county
 
 CASES, OPINIONS = "coordination_cases", "coordination_opinions"
 SITE = shapely.box(115.905, 36.405, 115.915, 36.415)
@@ -51,9 +51,7 @@ def store(cluster: Any, template: str, tmp_path_factory: pytest.TempPathFactory)
         conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     folder = tmp_path_factory.mktemp("coordination")
     found = Database(settings_for(cluster.dsn_of(name), folder))
-    county = {"xzqdm": ["371502"], "xzqmc": ["东昌府区"], "level": ["county"]}
-    write(folder / "d.gpkg", county, [shapely.box(115.8, 36.3, 116.2, 36.6)])
-    load(found, folder / "d.gpkg", "districts")
+    load(found, write_county(folder / "d.gpkg"), "districts")
     write(folder / "f.gpkg", {"code": ["F1"]}, [shapely.box(115.90, 36.40, 115.91, 36.41)])
     load(found, folder / "f.gpkg", "permanent_farmland")
     yield found

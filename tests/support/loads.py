@@ -40,6 +40,13 @@ def write_districts(path: Path, number: int, name: str = "街道") -> Path:
     return path
 
 
+def write_county(path: Path) -> Path:
+    """A source of one county, 115.8 to 116.2° E and 36.3 to 36.6° N."""
+    columns = {"xzqdm": ["371502"], "xzqmc": ["东昌府区"], "level": ["county"]}
+    gpd.GeoDataFrame(columns, geometry=[shapely.box(115.8, 36.3, 116.2, 36.6)], crs=4490).to_file(path)
+    return path
+
+
 def settings_for(dsn: str, data: Path) -> StoreSettings:
     """Store settings for a test's database and data folder."""
     return StoreSettings(data=data, database_url=dsn, statement_timeout=30, pool_size=4)
