@@ -80,6 +80,20 @@ def empty_store(cluster: Cluster, template: str, tmp_path: Path) -> Iterator[Dat
     store.close_threads()
 
 
+@pytest.fixture(scope="session")
+def make_store(cluster: Cluster, template: str) -> Iterator[Callable[[Path], Database]]:
+    """Makes stores without data for the tests of a module; they end with the run."""
+    made: list[Database] = []
+
+    def make(data: Path) -> Database:
+        made.append(Database(settings_for(_create(cluster, f"t{uuid.uuid4().hex[:12]}", template), data)))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close_threads()
+
+
 @dataclass(frozen=True)
 class SampleCity:
     """The tiny sample city, loaded."""

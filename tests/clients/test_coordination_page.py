@@ -5,35 +5,29 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 import shapely
 
 from shikong.store import accounts
 from shikong.store.database import Database
 from support import chromium
-from support.loads import load, settings_for, write_county
+from support.loads import load, write_county
 
 SITE = shapely.geometry.mapping(shapely.box(115.905, 36.405, 115.915, 36.415))
 
 
 @pytest.fixture(scope="module")
-def store(cluster: Any, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def store(make_store: Callable[[Path], Database], tmp_path_factory: pytest.TempPathFactory) -> Database:
     """A county and nothing else."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     folder = tmp_path_factory.mktemp("coordination")
-    found = Database(settings_for(cluster.dsn_of(name), folder))
+    found = make_store(folder)
     load(found, write_county(folder / "county.gpkg"), "districts")
-    yield found
-    found.close_threads()
+    return found
 
 
 @pytest.fixture(scope="module")

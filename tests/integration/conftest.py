@@ -8,19 +8,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from shikong.store.database import Database
 from support.editing import DAY, Editor, write_parcels, write_zones
 from support.loads import (
     load,
-    settings_for,
     write_districts,
 )
 
@@ -61,17 +58,13 @@ def loaded(empty_store: Database, tmp_path: Path) -> Database:
 
 
 @pytest.fixture(scope="module")
-def edited_store(cluster: Any, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def edited_store(make_store: Callable[[Path], Database], tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Forty parcels (with versions) and forty zones (without), for the tests of a module."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     folder = tmp_path_factory.mktemp("editing")
-    store = Database(settings_for(cluster.dsn_of(name), folder))
+    store = make_store(folder)
     load(store, write_parcels(folder / "parcels.gpkg", 40), "parcels", valid_from=DAY)
     load(store, write_zones(folder / "zones.gpkg", 40), "planning_zones")
-    yield store
-    store.close_threads()
+    return store
 
 
 @pytest.fixture(scope="module")

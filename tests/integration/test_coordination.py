@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import datetime
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from shikong.server.routes import routes
 from shikong.store import accounts
 from shikong.store.database import Database
 from shikong.store.principal import Principal, acting_as
-from support.loads import load, settings_for, write_county
+from support.loads import load, write_county
 
 CASES, OPINIONS = "coordination_cases", "coordination_opinions"
 SITE = shapely.box(115.905, 36.405, 115.915, 36.415)
@@ -44,18 +43,14 @@ WHO = {
 
 
 @pytest.fixture(scope="module")
-def store(cluster: Any, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A county with farmland on which a site lies, and heritage far from it."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+def store(make_store: Callable[[Path], Database], tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """A county with farmland on which a site lies."""
     folder = tmp_path_factory.mktemp("coordination")
-    found = Database(settings_for(cluster.dsn_of(name), folder))
+    found = make_store(folder)
     load(found, write_county(folder / "d.gpkg"), "districts")
     write(folder / "f.gpkg", {"code": ["F1"]}, [shapely.box(115.90, 36.40, 115.91, 36.41)])
     load(found, folder / "f.gpkg", "permanent_farmland")
-    yield found
-    found.close_threads()
+    return found
 
 
 def write(path: Path, columns: dict[str, list[str]], shapes: list[Any]) -> None:
