@@ -26,6 +26,7 @@ from shikong.ingest.edit_errors import (
     NoSuchFeature,
     NotLawful,
     NotTaken,
+    NotYours,
     RulesBroken,
     StateChanged,
 )
@@ -35,10 +36,11 @@ from shikong.ingest.quality.findings import Finding
 from shikong.ingest.readers.base import Batch, FeatureSource, object_array
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
-from shikong.store import locks, present, publish, releases, steps, tables
+from shikong.store import access, locks, present, publish, releases, steps, tables
 from shikong.store.database import Database
 from shikong.store.errors import OlderThanKnown
 from shikong.store.present import Present
+from shikong.store.principal import current_principal
 
 Action = Literal["create", "replace", "update", "delete"]
 
@@ -190,13 +192,17 @@ def _completed(
             keys[number] = edit_values.key_of(layer, operation.key)
         except EditError as error:
             yield {number: error}
-    known = present.features(conn, layer, [key for key in keys.values() if key is not None])
+    given = [key for key in keys.values() if key is not None]
+    known = present.features(conn, layer, given)
+    hidden = set() if layer.access.public else present.keys(conn, layer, given) - set(known)
     seen: set[Any] = set()
     for number, key in keys.items():
         try:
             if key is not None and key in seen:
                 raise RulesBroken([Finding(None, "unique", layer.key_field, str(key))], "the request names it twice")
             seen.add(key)
+            if operations[number].action == "create" and key in hidden:
+                raise FeatureExists(f"{layer.id} has a feature {key!r} already; give the new one another id")
             yield _complete(number, operations[number], key, known.get(key), now)
         except EditError as error:
             yield {number: error}
@@ -228,6 +234,8 @@ def _complete(number: int, operation: Operation, key: Any, known: Present | None
             record |= {name: known.values[name] for name in record}
     record |= {name: value for name, value in values.items() if name in record and name != "origin"}
     record[layer.key_field] = key
+    if not access.owns(layer, current_principal.get(), record):
+        raise NotYours(f"{layer.id}: your account may write rows of its own only")
     shape = edit_values.shape(operation.shape, operation.shape_given, known)
     step = workflows.step_of(layer, known, record, shape, operation.step) if layer.workflow else None
     return _Edit(number, layer, key, record, shape, begins, known, step, operation.note)

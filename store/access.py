@@ -8,7 +8,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from psycopg import sql
 
@@ -31,6 +32,15 @@ def reads(layer: Layer, principal: Principal) -> Literal["all", "own", "nothing"
     rows = layer.access.rows
     owns = rows is not None and any(role.startswith(f"{rows.role}-") for role in principal.roles)
     return "own" if owns else "nothing"
+
+
+def owns(layer: Layer, principal: Principal, values: Mapping[str, Any]) -> bool:
+    """Whether a row of these values is one that a principal, who may write some rows of the layer, may leave there."""
+    rows = layer.access.rows
+    if rows is None or reads(layer, principal) == "all":
+        return True
+    owners = {layer.access.owner(name) for name in str(values[rows.field] or "").split(",")}
+    return owners <= {*principal.roles}
 
 
 def condition(layer: Layer) -> sql.Composable | None:

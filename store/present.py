@@ -53,5 +53,14 @@ def features(conn: Connection[Any], layer: Layer, keys: Sequence[Any]) -> dict[A
     }
 
 
+def keys(conn: Connection[Any], layer: Layer, wanted: Sequence[Any]) -> set[Any]:
+    """Those of the keys that features have now, whoever may see them."""
+    query = sql.SQL("SELECT {key} FROM {table} WHERE {key} = ANY(%s) AND {now}").format(
+        key=sql.Identifier(layer.key_field), table=tables.table(layer),
+        now=sql.SQL(_HOLDS_NOW if layer.versioned else "true"),
+    )  # fmt: skip
+    return {key for (key,) in conn.execute(query, (list(wanted),))}
+
+
 # The transaction may have begun before the edit that it waited for.
 _HOLDS_NOW = "valid_from <= clock_timestamp() AND (valid_to IS NULL OR valid_to > clock_timestamp())"

@@ -22,6 +22,9 @@ import pytest
 import shapely
 
 from shikong.cli.accounts import roles_of
+from shikong.ingest import edits
+from shikong.ingest.edit_errors import FeatureExists, NoSuchFeature, NotTaken, NotYours
+from shikong.ingest.edits import Operation
 from shikong.ingest.errors import IngestError
 from shikong.layers import catalog
 from shikong.processes.conflicts import runs
@@ -192,7 +195,7 @@ def test_a_department_edits_its_own_opinion_only(people: dict[str, httpx.Client]
     for who, status in (("agriculture", 404), ("nobody", 401), ("planner", 403), ("water", 200)):
         assert people[who].patch(address, json=change, headers=headers).status_code == status, who
     stolen = {"properties": {"department": "culture", "state": "agreed", "opinion": "x"}}
-    assert people["water"].patch(address, json=stolen, headers=headers).status_code == 409
+    assert people["water"].patch(address, json=stolen, headers=headers).status_code == 403
     assert people["water"].delete(address).status_code == 409
     made = {"type": "Feature", "geometry": shapely.geometry.mapping(SITE), "id": "X",
             "properties": {"case": case["case"], "department": "water", "state": "asked", "due_on": "2030-01-01"}}  # fmt: skip
@@ -204,6 +207,29 @@ def test_a_department_edits_its_own_opinion_only(people: dict[str, httpx.Client]
     other = people["water"].get(f"/collections/{CASES}/items/{case['case']}").json()
     assert other["properties"]["state"] == "circulated"
     assert people["culture"].get(f"/collections/{CASES}/items/{case['case']}").status_code == 404
+
+
+def test_rows_of_others_are_safe_without_a_workflow_too(people: dict[str, httpx.Client], store: Database) -> None:
+    """A layer of rows of one's own, on which no step stands in the way."""
+    city = catalog.default()
+    case = opened(people)["case"]
+    bare = city.layer(OPINIONS).model_copy(update={"workflow": None})
+    plain = {"case": case, "state": "asked", "due_on": f"{TODAY}"}
+
+    def tried(action: Any, key: str, **values: str) -> Any:
+        operation = Operation(bare, action, key, None, values, SITE, shape_given=action == "create")
+        with acting_as(Principal("water", ("department-water",))):
+            try:
+                return edits.apply(store, city, [operation], lenient=False)[0].release
+            except NotTaken as refused:
+                return type(refused.outcomes[0].error)
+
+    assert tried("create", f"{case}-agriculture", **plain, department="water") is FeatureExists
+    assert tried("create", f"{case}-new", **plain, department="culture") is NotYours
+    assert tried("update", f"{case}-agriculture", opinion="x") is NoSuchFeature
+    assert tried("update", f"{case}-water", department="culture") is NotYours
+    assert tried("delete", f"{case}-agriculture") is NoSuchFeature
+    assert isinstance(tried("update", f"{case}-water", opinion="同意"), int)
 
 
 def test_a_case_goes_its_way_over_transactions_too(people: dict[str, httpx.Client]) -> None:
