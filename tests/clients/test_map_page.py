@@ -166,7 +166,7 @@ def test_a_click_tells_what_all_layers_know(
     told = set(page.value("[...document.querySelectorAll('[data-feature]')].map(link => "
                           "`${link.closest('[data-found]').dataset.found}/${link.dataset.feature}`)"))  # fmt: skip
     for layer in catalog.default():
-        if layer.geometry == "MultiPolygon":
+        if layer.geometry == "MultiPolygon" and layer.access.public:
             near = items(service, layer.id, filter=f"S_INTERSECTS(geometry, POINT({PLACE[0]} {PLACE[1]}))")
             here = {f"{layer.id}/{feature['id']}" for feature in near}
             assert here == {name for name in told if name.startswith(f"{layer.id}/")}
