@@ -35,7 +35,6 @@ from shikong.tiles.errors import PictureError
 from shikong.tiles.matrix import TileAddress
 
 _XML = "application/xml"
-_XML_SPACE = "http://www.w3.org/XML/1998/namespace"
 
 #: Values of FORMAT. 天地图's clients say `tiles`.
 _FORMATS = {form.media_type: form for form in PICTURES.values()} | {
@@ -258,7 +257,7 @@ def _refusal(request: Request, error: Exception) -> Response:
     else:
         errors.log(request, error)
         status, code, locator = errors.status_of(error)[0], "NoApplicableCode", ""
-    report = ET.Element(f"{{{OWS}}}ExceptionReport", {"version": "1.1.0", f"{{{_XML_SPACE}}}lang": "en"})
+    report = ET.Element("ows:ExceptionReport", {"xmlns:ows": OWS, "version": "1.1.0", "xml:lang": "en"})
     told = add(report, "ows:Exception", exceptionCode=code, **({"locator": locator} if locator else {}))
     add(told, "ows:ExceptionText", str(error))
     headers = {"Retry-After": "3"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None

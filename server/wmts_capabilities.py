@@ -22,11 +22,10 @@ from shikong.tiles.frame import TILE_SIZE, Box
 VERSION = "1.0.0"
 
 WMTS, OWS, XLINK = "http://www.opengis.net/wmts/1.0", "http://www.opengis.net/ows/1.1", "http://www.w3.org/1999/xlink"
-_SPACES = {"wmts": WMTS, "ows": OWS, "xlink": XLINK}
 
-# QGIS knows `Capabilities` and `ows:Title`, with these prefixes and no others.
-for prefix, space in (_SPACES | {"": WMTS}).items():
-    ET.register_namespace(prefix, space)
+# QGIS knows `Capabilities` and `ows:Title`, with these prefixes and no others. They are written as they are, for the
+# library's registry of prefixes is the whole process's, and others (WeasyPrint) take the empty one for themselves.
+SPACES = {"xmlns": WMTS, "xmlns:ows": OWS, "xmlns:xlink": XLINK}
 
 
 @dataclass(frozen=True)
@@ -51,18 +50,12 @@ class Addresses:
         return f"{self.base}/wmts/{VERSION}/WMTSCapabilities.xml"
 
 
-def name(short: str) -> str:
-    """A name such as `ows:Title` with its namespace in full."""
-    prefix, _, local = short.partition(":")
-    return f"{{{_SPACES[prefix]}}}{local}"
-
-
 def add(parent: ET.Element, short: str, text: str | None = None, **attributes: str) -> ET.Element:
-    """Add an element; attributes with an underscore for the colon have a namespace."""
-    found = ET.SubElement(parent, name(short))
+    """Add an element; those of WMTS itself are written without prefix. Attributes have an underscore for the colon."""
+    found = ET.SubElement(parent, short.removeprefix("wmts:"))
     found.text = text
     for key, value in attributes.items():
-        found.set(name(key.replace("_", ":", 1)) if "_" in key else key, value)
+        found.set(key.replace("_", ":", 1), value)
     return found
 
 
@@ -71,7 +64,7 @@ def document(
 ) -> bytes:
     """The document. sets: the tile matrix sets that are told. language: zh or en, of titles."""
     sets = tuple(sets)
-    root = ET.Element(name("wmts:Capabilities"), {"version": VERSION})
+    root = ET.Element("Capabilities", SPACES | {"version": VERSION})
     _service(root, catalog, language)
     _operations(root, addresses.keyed)
     contents = add(root, "wmts:Contents")

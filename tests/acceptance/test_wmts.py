@@ -269,3 +269,14 @@ def test_templates_of_the_document_lead_to_tiles(client: Any) -> None:
                 assert answer.status == 400
             else:
                 assert (answer.status, answer.headers["content-type"]) == (200, template.get("format")), address
+
+
+def test_prefixes_are_those_that_qgis_knows_whatever_else_the_process_has_written(client: Any) -> None:
+    """WeasyPrint takes the empty prefix of the library's registry for itself."""
+    square = [[[116.03, 36.42], [116.031, 36.42], [116.031, 36.421], [116.03, 36.42]]]
+    inputs = {"site": {"type": "Polygon", "coordinates": square}, "project": "school"}
+    assert client.post("/processes/site-check/execution?f=pdf", {"inputs": inputs}).status == 200
+    text = client.get("/wmts/1.0.0/WMTSCapabilities.xml").text
+    assert '<Capabilities xmlns="http://www.opengis.net/wmts/1.0"' in text
+    assert "<ows:Title>" in text
+    assert "ns0:" not in text
