@@ -34,7 +34,7 @@ async def get_steps(context: Context, request: Request, layer: Layer) -> Respons
     asked.require_layer(layer, "SteppedLayer", request.url.path)
     assert layer.workflow is not None
     item, values = await _visible(context, request, layer)
-    taken = await context.database.fetch(steps.OF_FEATURE, {"layer": layer.id, "key": item})
+    taken = await context.database.fetch(steps.OF_FEATURES, {"layer": layer.id, "keys": [item]})
     state = values[layer.workflow.field]
     leaving = layer.workflow.leaving(state)
     document = {
@@ -55,7 +55,7 @@ async def get_attachments(context: Context, request: Request, layer: Layer) -> R
         return await _attach(context, request, layer)
     ONLY_JSON.check(request.query_params)
     item, _ = await _visible(context, request, layer)
-    rows = await context.database.fetch(attachments.OF_FEATURE, {"layer": layer.id, "key": item})
+    rows = await context.database.fetch(attachments.OF_FEATURES, {"layer": layer.id, "keys": [item]})
     return _json({"attachments": [_told(context, layer, item, Attachment(*row)) for row in rows]})
 
 

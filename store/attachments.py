@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
@@ -34,13 +35,13 @@ MEDIA_TYPES = {
 _ADD = """
     INSERT INTO shikong.attachment (layer, key, name, media_type, size, sha256, content, principal)
     VALUES (%(layer)s, %(key)s, %(name)s, %(media_type)s, %(size)s, %(sha256)s, %(content)s, %(principal)s)
-    RETURNING id, name, media_type, size, encode(sha256, 'hex'), principal, attached_at
+    RETURNING key, id, name, media_type, size, encode(sha256, 'hex'), principal, attached_at
 """
 
-#: The files of a feature (`layer`, `key`) without their content.
-OF_FEATURE = sql.SQL("""
-    SELECT id, name, media_type, size, encode(sha256, 'hex'), principal, attached_at FROM shikong.attachment
-    WHERE layer = %(layer)s AND key = %(key)s ORDER BY id
+#: The files of features (`layer`, `keys`) without their content.
+OF_FEATURES = sql.SQL("""
+    SELECT key, id, name, media_type, size, encode(sha256, 'hex'), principal, attached_at FROM shikong.attachment
+    WHERE layer = %(layer)s AND key = ANY(%(keys)s) ORDER BY id
 """)
 
 #: Name, media type and content of one file of a feature (`layer`, `key`, `id`).
@@ -58,6 +59,7 @@ class NotAttached(StoreError):
 class Attachment:
     """A file of a feature."""
 
+    key: str
     id: int
     name: str
     media_type: str
@@ -91,7 +93,7 @@ def media_type(layer: Layer, name: str, size: int) -> str:
 def add(conn: Connection[Any], layer: Layer, key: Any, name: str, content: bytes) -> Attachment:
     """Attach a file to a feature in the name of the current principal. Raises NotAttached."""
     kind = media_type(layer, name, len(content))
-    if len(of_feature(conn, layer, key)) >= MOST:
+    if len(of_features(conn, layer, [key])) >= MOST:
         raise NotAttached(f"{layer.id} {key} has {MOST} files already; no more are taken")
     row = conn.execute(_ADD, {
         "layer": layer.id, "key": str(key), "name": name, "media_type": kind, "size": len(content),
@@ -101,6 +103,7 @@ def add(conn: Connection[Any], layer: Layer, key: Any, name: str, content: bytes
     return Attachment(*row)
 
 
-def of_feature(conn: Connection[Any], layer: Layer, key: Any) -> list[Attachment]:
-    """The files of a feature, in the order in which they came."""
-    return [Attachment(*row) for row in conn.execute(OF_FEATURE, {"layer": layer.id, "key": str(key)})]
+def of_features(conn: Connection[Any], layer: Layer, keys: Sequence[Any]) -> list[Attachment]:
+    """The files of features, in the order in which they came."""
+    wanted = {"layer": layer.id, "keys": [str(key) for key in keys]}
+    return [Attachment(*row) for row in conn.execute(OF_FEATURES, wanted)]

@@ -19,10 +19,10 @@ _TAKE = """
     VALUES (%(layer)s, %(key)s, %(step)s, %(before)s, %(after)s, %(principal)s, %(release)s, %(note)s)
 """
 
-#: The steps of a feature (`layer`, `key`), in their order.
-OF_FEATURE = sql.SQL("""
-    SELECT step, before, after, principal, taken_at, release, note FROM shikong.step
-    WHERE layer = %(layer)s AND key = %(key)s ORDER BY id
+#: The steps of features (`layer`, `keys`), in their order.
+OF_FEATURES = sql.SQL("""
+    SELECT key, step, before, after, principal, taken_at, release, note FROM shikong.step
+    WHERE layer = %(layer)s AND key = ANY(%(keys)s) ORDER BY id
 """)
 
 
@@ -30,6 +30,7 @@ OF_FEATURE = sql.SQL("""
 class Taken:
     """A step that a feature has taken. before: None for the step that made it. release: that holds what came of it."""
 
+    key: str
     step: str
     before: str | None
     after: str

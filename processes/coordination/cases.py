@@ -5,8 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,10 +18,12 @@ from shikong.ingest.edits import Operation, Outcome
 from shikong.layers.catalog import Catalog
 from shikong.layers.coordination import Coordination
 from shikong.layers.model import Layer
+from shikong.layers.workflow import Workflow
 from shikong.store import attachments, moments, steps
 from shikong.store.database import Database
 from shikong.store.moments import NOW
 from shikong.store.principal import ANONYMOUS, NotSignedIn, current_principal
+from shikong.store.steps import Taken
 
 _ROWS = "SELECT {names} FROM {rows} AS s WHERE {where} ORDER BY {order} LIMIT %(limit)s"
 
@@ -62,39 +63,46 @@ def read(
     return [dict(zip(layer.fields, row, strict=True)) for row in rows]
 
 
-def told(conn: Connection[Any], city: Catalog, layer: Layer, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A case or an opinion with its steps, those that the asker may take next, and its files."""
+def told(
+    conn: Connection[Any], city: Catalog, layer: Layer, found: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Cases or opinions, each with its steps, those that the asker may take next, and its files."""
     assert layer.workflow is not None
-    code = values[layer.key_field]
-    taken = conn.execute(steps.OF_FEATURE, {"layer": layer.id, "key": code})
-    next_steps = [
+    codes = [each[layer.key_field] for each in found]
+    taken: dict[str, list[Taken]] = {code: [] for code in codes}
+    files: dict[str, list[dict[str, Any]]] = {code: [] for code in codes}
+    for row in conn.execute(steps.OF_FEATURES, {"layer": layer.id, "keys": codes}):
+        step = Taken(*row)
+        taken[step.key].append(step)
+    for file in attachments.of_features(conn, layer, codes):
+        files[file.key].append(file.told())
+    states = city.codes[layer.fields[layer.workflow.field].codes or ""].codes
+    return [
+        {
+            **values, "state_title": states[values[layer.workflow.field]].title.model_dump(),
+            "next": _next(layer, layer.workflow, values), "attachments": files[code],
+            "steps": [
+                steps.told(each) | {"title": layer.workflow.steps[each.step].title.model_dump()}
+                for each in taken[code]
+            ],
+        }
+        for code, values in zip(codes, found, strict=True)
+    ]  # fmt: skip
+
+
+def _next(layer: Layer, workflow: Workflow, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The steps that the asker may take next."""
+    return [
         {"step": name, "title": step.title.model_dump(), "sets": list(step.sets), "needs": list(step.needs)}
-        for name, step in layer.workflow.leaving(values[layer.workflow.field]).items()
+        for name, step in workflow.leaving(values[workflow.field]).items()
         if workflows.may_take(layer, step, values)
     ]
-    listed = city.codes[layer.fields[layer.workflow.field].codes or ""].codes
-    state = listed[values[layer.workflow.field]].title.model_dump()
-    files = [each.told() for each in attachments.of_feature(conn, layer, code)]
-    return {
-        **values, "state_title": state, "next": next_steps, "attachments": files,
-        "steps": [
-            steps.told(each) | {"title": layer.workflow.steps[each.step].title.model_dump()}
-            for each in (steps.Taken(*row) for row in taken)
-        ],
-    }  # fmt: skip
-
-
-@contextmanager
-def as_one_error() -> Iterator[None]:
-    """Raise the first refusal of several operations that were refused together."""
-    try:
-        yield
-    except NotTaken as refused:
-        first = next(outcome.error for outcome in refused.outcomes if outcome.error is not None)
-        raise first from refused
 
 
 def apply(store: Database, city: Catalog, operations: Sequence[Operation]) -> list[Outcome]:
     """Do edits as one. Raises the first refusal."""
-    with as_one_error():
+    try:
         return edits.apply(store, city, operations, lenient=False)
+    except NotTaken as refused:
+        first = next(outcome.error for outcome in refused.outcomes if outcome.error is not None)
+        raise first from refused

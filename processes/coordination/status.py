@@ -73,12 +73,11 @@ class CoordinationStatus(Process):
             opinions = cases.read(conn, opinion_layer, 's."case" = ANY(%(cases)s)', codes, _MOST * 50, "code")
             overdue = {each["code"] for each in opinions if each["state"] == "asked" and each["due_on"] < today}
             by_case: dict[str, list[dict[str, Any]]] = {}
-            for each in opinions:
-                told = cases.told(conn, city, opinion_layer, each) | {"overdue": each["code"] in overdue}
-                by_case.setdefault(each["case"], []).append(told)
+            for each in cases.told(conn, city, opinion_layer, opinions):
+                by_case.setdefault(each["case"], []).append(each | {"overdue": each["code"] in overdue})
             listed = [
-                cases.told(conn, city, case_layer, each) | {"opinions": by_case.get(each["code"], [])}
-                for each in found
+                each | {"opinions": by_case.get(each["code"], [])}
+                for each in cases.told(conn, city, case_layer, found)
             ]  # fmt: skip
         waiting = sum(each["state"] == "asked" for each in opinions)
         return {"cases": listed, "number": len(listed), "opinions_waited_for": waiting, "overdue": len(overdue)}

@@ -115,7 +115,7 @@ class CoordinationStep(Process):
                 attachments.add(conn, layer, inputs.code, inputs.file.name, inputs.file.value)
             after = present.features(conn, layer, [inputs.code])[inputs.code]
             fields = {name: after.values[name] for name in layer.fields}
-            return {"layer": layer.id, **cases.told(conn, city, layer, fields)}
+            return {"layer": layer.id, **cases.told(conn, city, layer, [fields])[0]}
 
 
 def _find(store: Database, code: str) -> tuple[Layer, Present]:
