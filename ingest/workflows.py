@@ -82,6 +82,13 @@ def may_take(layer: Layer, step: Step, values: Mapping[str, Any]) -> bool:
     return False
 
 
+def open_steps(layer: Layer, values: Mapping[str, Any]) -> dict[str, Step]:
+    """The steps that the current principal may take next with a feature of these values."""
+    workflow = _workflow(layer)
+    leaving = workflow.leaving(values[workflow.field])
+    return {name: step for name, step in leaving.items() if may_take(layer, step, values)}
+
+
 def broken(conn: Connection[Any], city: Catalog, layer: Layer, key: Any, name: str, record: Mapping[str, Any]) -> (
     EditError | None
 ):  # fmt: skip

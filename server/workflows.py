@@ -35,14 +35,13 @@ async def get_steps(context: Context, request: Request, layer: Layer) -> Respons
     assert layer.workflow is not None
     item, values = await _visible(context, request, layer)
     taken = await context.database.fetch(steps.OF_FEATURES, {"layer": layer.id, "keys": [item]})
-    state = values[layer.workflow.field]
-    leaving = layer.workflow.leaving(state)
     document = {
-        "id": item, "layer": layer.id, "state": state, "steps": [steps.told(Taken(*row)) for row in taken],
+        "id": item, "layer": layer.id, "state": values[layer.workflow.field],
+        "steps": [steps.told(Taken(*row)) for row in taken],
         "next": [
             {"step": name, "to": step.to, "title": step.title.model_dump(), "sets": list(step.sets),
              "needs": list(step.needs)}
-            for name, step in leaving.items() if workflows.may_take(layer, step, values)
+            for name, step in workflows.open_steps(layer, values).items()
         ],
     }  # fmt: skip
     return _json(document)

@@ -18,7 +18,6 @@ from shikong.ingest.edits import Operation, Outcome
 from shikong.layers.catalog import Catalog
 from shikong.layers.coordination import Coordination
 from shikong.layers.model import Layer
-from shikong.layers.workflow import Workflow
 from shikong.store import attachments, moments, steps
 from shikong.store.database import Database
 from shikong.store.moments import NOW
@@ -80,7 +79,7 @@ def told(
     return [
         {
             **values, "state_title": states[values[layer.workflow.field]].title.model_dump(),
-            "next": _next(layer, layer.workflow, values), "attachments": files[code],
+            "next": _next(layer, values), "attachments": files[code],
             "steps": [
                 steps.told(each) | {"title": layer.workflow.steps[each.step].title.model_dump()}
                 for each in taken[code]
@@ -90,12 +89,11 @@ def told(
     ]  # fmt: skip
 
 
-def _next(layer: Layer, workflow: Workflow, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _next(layer: Layer, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The steps that the asker may take next."""
     return [
         {"step": name, "title": step.title.model_dump(), "sets": list(step.sets), "needs": list(step.needs)}
-        for name, step in workflow.leaving(values[workflow.field]).items()
-        if workflows.may_take(layer, step, values)
+        for name, step in workflows.open_steps(layer, values).items()
     ]
 
 
