@@ -140,6 +140,41 @@ def test_threads_give_what_one_gives(relation: kernel.Relation) -> None:
     assert told[-1][0] == told[-1][1]
 
 
+#: Threads that ask the same large surfaces at the same moment, many times over.
+ASKED_AT_ONCE = """
+import sys, threading
+import numpy as np, shapely
+from shikong.processes.overlay import kernel
+
+sys.setswitchinterval(1e-6)
+angles = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+ring = 0.5 * np.c_[np.cos(angles), np.sin(angles)] + (116, 36)
+x, y = np.random.default_rng(1).uniform((115.7, 35.7), (116.3, 36.3), (40, 2)).T
+for _ in range(20):
+    second = shapely.polygons(np.repeat(ring[None], 60, axis=0))
+    together = threading.Barrier(4)
+
+    def ask():
+        first = shapely.box(x, y, x + 1e-4, y + 1e-4)
+        pairs = kernel.meeting(first, second)
+        together.wait()
+        assert len(kernel.shared(first, second, pairs)) == 40 * 60
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_threads_may_ask_the_same_surfaces_at_once() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ASKED_AT_ONCE], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 @contextmanager
 def scheduler(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A Dask scheduler and workers as processes of their own."""
