@@ -1,0 +1,4 @@
+"""Hydrology on series of rain, level and discharge.
+
+SPDX-License-Identifier: Apache-2.0
+"""

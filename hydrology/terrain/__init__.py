@@ -1,0 +1,4 @@
+"""Hydrology on elevation models.
+
+SPDX-License-Identifier: Apache-2.0
+"""
