@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -203,7 +204,7 @@ def _datetimes(raw: pd.Series[Any], zone: ZoneInfo) -> tuple[Any, Any]:
     return stamps[which], bad[which]
 
 
-def moment(value: Any, zone: ZoneInfo) -> Any:
+def moment(value: Any, zone: tzinfo) -> Any:
     """A time with a zone, None for what is not a time. A time that gives no zone is the city's own."""
     try:
         stamp = pd.Timestamp(value)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shikong.ingest import cube, features, observations, raster
+from shikong.ingest import cube, features, observations, observed_rows, raster
 from shikong.ingest.errors import IngestError, UnreadableSource
 from shikong.ingest.features import Options, Progress
-from shikong.ingest.readers import boundary_points, excel, geoparquet, remote, table, vector
+from shikong.ingest.readers import boundary_points, excel, frames, geoparquet, remote, sl323, table, vector
 from shikong.ingest.readers.base import FeatureSource
 from shikong.ingest.report import Report
 from shikong.layers.catalog import Catalog
@@ -30,6 +30,8 @@ def ingest(
     layer = catalog.layer(layer_id)
     _require_loadable(layer)
     data = database.settings.data
+    if isinstance(source, str) and sl323.is_database(source):
+        return _ingest_database(database, catalog, layer, source, options, progress)
     if isinstance(source, str) and remote.is_address(source):
         if layer.kind != "features":
             raise IngestError(f"{layer_id} is loaded from a file; an address can be loaded into layers of features")
@@ -40,10 +42,7 @@ def ingest(
         ):
             return features.load(conn, catalog, layer, Path(name), opened, options, progress, database=database)
     path = Path(source)
-    if not path.exists():
-        raise UnreadableSource(f"{path} does not exist")
-    if path.is_file() and path.stat().st_size == 0:
-        raise UnreadableSource(f"{path.name} is an empty file")
+    _require_file(path)
     suffix = path.suffix.lower()
     with database.thread_session() as conn, locks.loading(conn, layer.id):
         if layer.kind == "coverage":
@@ -54,14 +53,34 @@ def ingest(
             _expect(suffix, cube.SUFFIXES, layer_id)
             return cube.load(conn, catalog, layer, path, options, data, progress)
         if layer.kind == "observations":
-            _expect(suffix, observations.SUFFIXES, layer_id)
+            if not path.is_dir():
+                _expect(suffix, observed_rows.SUFFIXES, layer_id)
             return observations.load(conn, catalog, layer, path, options, progress)
         opened = open_features(path, options.source_layer)
         return features.load(conn, catalog, layer, path, opened, options, progress, database=database)
 
 
+def _ingest_database(
+    database: Database, catalog: Catalog, layer: Layer, address: str, options: Options, progress: Progress
+) -> Report:
+    """Load the stations or the observations of a database after SL 323."""
+    with database.thread_session() as conn, locks.loading(conn, layer.id):
+        if layer.kind == "observations":
+            return observations.load(conn, catalog, layer, address, options, progress)
+        name = sl323.label(address)
+        opened = frames.source_of(sl323.stations_in(address), "sl323", name)
+        return features.load(conn, catalog, layer, Path(name), opened, options, progress, database=database)
+
+
 #: The suffixes of files of features.
 FEATURE_SUFFIXES = (*vector.SUFFIXES, *table.SUFFIXES, *excel.SUFFIXES, *geoparquet.SUFFIXES)
+
+
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        raise UnreadableSource(f"{path} does not exist")
+    if path.is_file() and path.stat().st_size == 0:
+        raise UnreadableSource(f"{path.name} is an empty file")
 
 
 def _require_loadable(layer: Layer) -> None:
@@ -72,8 +91,10 @@ def _require_loadable(layer: Layer) -> None:
 
 
 def open_features(path: Path, source_layer: str | None) -> FeatureSource:
-    """Open a file of features by its suffix."""
+    """Open a file of features by its suffix; the stations of a delivery after SL 323 with their levels."""
     suffix = path.suffix.lower()
+    if source_layer is None and (stations := sl323.stations(path)) is not None:
+        return frames.source_of(stations, "sl323", path.name)
     if suffix == ".txt" and boundary_points.is_boundary_text(path):
         return boundary_points.open_source(path)
     if suffix in table.SUFFIXES or (suffix == ".json" and table.is_record_list(path)):

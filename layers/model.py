@@ -9,7 +9,9 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeVar
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Annotated, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
@@ -25,6 +27,7 @@ OneRule = TypeVar("OneRule", bound=Declared)
 FieldType = Literal["string", "integer", "number", "boolean", "date", "datetime"]
 GeometryType = Literal["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"]
 Kind = Literal["features", "observations", "coverage", "cube", "records"]
+Duration = Annotated[str, Field(pattern=r"^P(\d+D|T\d+H|T\d+M)$")]
 Theme = Literal["base", "planning", "nature", "water", "culture", "catalogue"]
 
 #: Names that every feature has besides its declared fields; a declaration may not use them.
@@ -98,6 +101,25 @@ class ParameterDecl(Declared):
     unit: str = Field(description="UCUM unit, for example m, mm, m3/s")
     aliases: tuple[str, ...] = ()
     codes: Identifier | None = Field(None, description="the code list that its values come from, as numbers")
+    cell_method: Literal["point", "sum", "mean"] = Field(
+        "point",
+        description="observations (CF): a value is of its time, or a sum or mean over the period that ends then",
+    )
+    interval: Duration | None = Field(
+        None, description="observations: the period of a sum or mean (ISO 8601), for example PT1H"
+    )
+    range: tuple[float | None, float | None] | None = Field(
+        None, description="observations: the least and the greatest value that can be; others are kept and flagged"
+    )
+    rise: float | None = Field(
+        None, gt=0, description="observations: by how much a value can change in an hour; faster ones are flagged"
+    )
+
+    @model_validator(mode="after")
+    def _has_its_period(self) -> Self:
+        if (self.cell_method == "point") != (self.interval is None):
+            raise ValueError("`interval` is needed by cell_method sum and mean, and only there")
+        return self
 
 
 class Layer(Declared):
@@ -248,3 +270,10 @@ class City(Declared):
     datums: dict[Literal["xian_1980", "beijing_1954"], DatumShift] = Field(
         default_factory=dict, description="parameters to CGCS2000; sources on a datum without them are refused"
     )
+
+    @property
+    def standard_time(self) -> tzinfo:
+        """The city's time without summer time, which instruments and hydrologists keep all year round: China had summer
+        time from 1986 to 1991, its hydrological records had none."""
+        offset = datetime(2000, 1, 1, tzinfo=ZoneInfo(self.timezone)).utcoffset()
+        return timezone(offset or timedelta(0))

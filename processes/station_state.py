@@ -21,7 +21,7 @@ from shikong.layers import catalog
 from shikong.layers.declared import Text
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.moments import Then
-from shikong.store import as_of, moments, observations, tables
+from shikong.store import moments, observations, observed_tables, tables
 from shikong.store.database import default as default_database
 
 _NEWEST = """
@@ -84,8 +84,12 @@ class StationState(Process):
         stations = catalog.default().layer(layer.stations or "")
         table: sql.Composable = tables.table(layer)
         if inputs.as_of is not None:
-            table = observations.known(layer, as_of.release_at(layer, sql.SQL("%(known_at)s")))
-        parts = {"table": table, "series": tables.series(layer), "stations": moments.rows(stations, inputs.moment)}
+            table = observations.known_at(layer, sql.SQL("%(known_at)s"))
+        parts = {
+            "table": table,
+            "series": observed_tables.series(layer),
+            "stations": moments.rows(stations, inputs.moment),
+        }
         until = inputs.held_at or datetime.max.replace(tzinfo=UTC)
         params = inputs.moment.values | {"station": inputs.station, "until": until}
         database = default_database()

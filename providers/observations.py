@@ -26,7 +26,7 @@ from shikong.providers.knowledge import known_at
 from shikong.providers.options import layer_of
 from shikong.providers.plugin_errors import as_provider_errors
 from shikong.providers.times import parse_period
-from shikong.store import as_of, observations, tables
+from shikong.store import as_of, observations, observed_tables, tables
 from shikong.store.database import default as default_database
 from shikong.store.moments import Period
 
@@ -164,11 +164,15 @@ class ObservationsProvider(BaseEDRProvider):  # type: ignore[misc]
 
     def _tables(self) -> dict[str, sql.Composable]:
         """Observations, series and stations: as they are now, or as they were known at the time that is asked for."""
-        table, series, stations = tables.table(self.layer), tables.series(self.layer), tables.table(self.stations)
+        table, series, stations = (
+            tables.table(self.layer),
+            observed_tables.series(self.layer),
+            tables.table(self.stations),
+        )
         if known_at() is None:
             return {"table": table, "series": series, "stations": stations}
         moment = sql.SQL("%(known_at)s")
-        known = observations.known(self.layer, as_of.release_at(self.layer, moment))
+        known = observations.known_at(self.layer, moment)
         observed = sql.SQL("(SELECT * FROM {} AS s WHERE EXISTS (SELECT FROM {} AS o WHERE o.series = s.id))")
         holding = sql.SQL("WHERE valid_to IS NULL OR valid_to > %(known_at)s" if self.stations.versioned else "")
         places = as_of.known(self.stations, as_of.release_at(self.stations, moment))

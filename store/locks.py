@@ -19,6 +19,8 @@ _LOADING = 7_156_002  # any constant; the first half of the key of our advisory 
 #: For so long an edit waits for other changes of its layers.
 _EDITS_WAIT = "5s"
 
+_MERGING = 7_156_003
+
 _KEY = {"loading": sql.Literal(_LOADING)}
 
 
@@ -51,6 +53,14 @@ def hold_for_edit(conn: Connection[Any], layers: Collection[str]) -> None:
             conn.execute(sql.SQL("SELECT pg_advisory_xact_lock({loading}, hashtext(%s))").format(**_KEY), (layer,))
         except errors.LockNotAvailable as error:
             raise LayerBusy(f"{layer} is being loaded; nothing was changed, try again shortly") from error
+
+
+def hold_for_merge(conn: Connection[Any], layer: str) -> None:
+    """Hold a layer of observations until the caller's transaction ends: values of one source at a time are merged.
+
+    What comes live does not wait for a whole load this way, only for its merge.
+    """
+    conn.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_MERGING, layer))
 
 
 def is_loading(database: Database, layer: str) -> bool:

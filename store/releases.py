@@ -9,7 +9,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from psycopg import Connection, sql
@@ -20,7 +20,10 @@ from shikong.store.principal import current_principal
 from shikong.store.touched import CHANNEL
 
 Box = tuple[float, float, float, float]
-Kind = Literal["load", "rollback", "correction", "edit"]
+Kind = Literal["load", "rollback", "correction", "edit", "live"]
+
+#: For so long one release takes up what comes live.
+LIVE_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,39 @@ def next_release(conn: Connection[Any], layer: Layer, source: Source, counts: Co
     ).fetchone()  # fmt: skip
     assert row is not None
     return int(row[0])
+
+
+def open_live(conn: Connection[Any], layer: Layer, source: str) -> int:
+    """The release that takes up what comes live from a source: the layer's last one, if it is such and young enough.
+
+    The caller holds the layer's merges (store/locks.py).
+    """
+    row = conn.execute(
+        "SELECT id, kind = 'live' AND source = %s AND published_at > clock_timestamp() - %s"
+        " FROM shikong.release WHERE layer = %s ORDER BY id DESC LIMIT 1",
+        (source, LIVE_FOR, layer.id),
+    ).fetchone()
+    if row is not None and row[1]:
+        return int(row[0])
+    state = before(conn, layer)
+    nothing = Counts(0, 0, 0, current=state.rows if state else 0)
+    release = next_release(conn, layer, Source(source, None, None, None, "delivered", kind="live"), nothing)
+    finish(conn, release, nothing, state.extent if state else Extent(None))
+    return release
+
+
+def add_live(conn: Connection[Any], release: int, counts: Counts, extent: Extent) -> None:
+    """Add to an open release what has come; extent: the times that it has values for."""
+    conn.execute(
+        "UPDATE shikong.release SET rows_read = rows_read + %(read)s, rows_stored = rows_stored + %(stored)s,"
+        " added = added + %(added)s, changed = changed + %(changed)s,"
+        " unchanged = unchanged + %(stored)s - %(added)s - %(changed)s, current_rows = current_rows + %(added)s,"
+        " time_from = least(time_from, %(first)s), time_to = greatest(time_to, %(last)s) WHERE id = %(release)s",
+        {
+            "read": counts.read, "stored": counts.stored, "added": counts.added, "changed": counts.changed,
+            "first": extent.time_from, "last": extent.time_to, "release": release,
+        },
+    )  # fmt: skip
 
 
 def restoring(conn: Connection[Any], release: int) -> Source:

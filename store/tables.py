@@ -11,8 +11,7 @@ projecting at every tile costs more than the space. `data.<id>__block` says wher
 neighbouring rows lies, so that the first rows of a map window, in row order, are found without
 sorting all that the window holds.
 
-An observations layer has `data.<id>__series` (one row per station and parameter),
-`data.<id>` partitioned by month, and `data.<id>__history` with what was corrected or withdrawn.
+Those of observations layers are in store/observed_tables.py.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -24,6 +23,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
+from shikong.store import observed_tables, rollups
 from shikong.store.errors import SchemaConflict
 
 SRID = 4490
@@ -60,11 +60,6 @@ def blocks(layer: Layer) -> sql.Identifier:
     return sql.Identifier("data", f"{layer.id}__block")
 
 
-def series(layer: Layer) -> sql.Identifier:
-    """The table of an observations layer's series."""
-    return sql.Identifier("data", f"{layer.id}__series")
-
-
 def unique_columns(layer: Layer) -> list[str]:
     """What tells rows that hold apart: versions of one feature differ in when they begin."""
     return [layer.key_field, *(["valid_from"] if layer.versioned else [])]
@@ -85,8 +80,8 @@ def ensure(conn: Connection[Any], layer: Layer) -> None:
     """
     if layer.kind == "features":
         _ensure_features(conn, layer)
-    elif layer.kind == "observations":
-        _ensure_observations(conn, layer)
+    elif layer.kind == "observations" and observed_tables.ensure(conn, layer):
+        rollups.rebuild(conn, layer)
 
 
 def _ensure_features(conn: Connection[Any], layer: Layer) -> None:
@@ -161,54 +156,6 @@ def _content_columns(layer: Layer) -> list[sql.Composable]:
         columns += [sql.SQL("valid_from timestamptz NOT NULL"), sql.SQL("valid_to timestamptz")]
     columns.append(sql.SQL("geom geometry ({}, {}) NOT NULL").format(sql.SQL(layer.geometry or ""), sql.Literal(SRID)))
     return columns
-
-
-def _ensure_observations(conn: Connection[Any], layer: Layer) -> None:
-    _create(
-        conn,
-        series(layer),
-        [
-            sql.SQL("id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
-            sql.SQL("station text NOT NULL"),
-            sql.SQL("parameter text NOT NULL"),
-            sql.SQL("UNIQUE (station, parameter)"),
-        ],
-    )
-    conn.execute(
-        sql.SQL(
-            "CREATE TABLE IF NOT EXISTS {} ("
-            "series integer NOT NULL REFERENCES {} (id), time timestamptz NOT NULL,"
-            " value double precision NOT NULL, origin text NOT NULL, _release integer NOT NULL,"
-            " PRIMARY KEY (series, time)) PARTITION BY RANGE (time)"
-        ).format(table(layer), series(layer))
-    )
-    _create(
-        conn,
-        history(layer),
-        [
-            sql.SQL("series integer NOT NULL REFERENCES {} (id)").format(series(layer)),
-            sql.SQL("time timestamptz NOT NULL"),
-            sql.SQL("value double precision NOT NULL"),
-            sql.SQL("origin text NOT NULL"),
-            sql.SQL("_release integer NOT NULL"),
-            sql.SQL("_superseded integer NOT NULL"),
-        ],
-    )
-    late = sql.Identifier(f"{layer.id}__history_time"), history(layer)
-    _index(conn, layer, "history_time", sql.SQL("CREATE INDEX {} ON {} (series, time)").format(*late))
-
-
-def ensure_month(conn: Connection[Any], layer: Layer, year: int, month: int) -> None:
-    """Make the partition of one month (UTC) of an observations layer."""
-    following = (year + month // 12, month % 12 + 1)
-    conn.execute(
-        sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-            sql.Identifier("data", f"{layer.id}__{year:04}{month:02}"),
-            table(layer),
-            sql.Literal(f"{year:04}-{month:02}-01T00:00:00Z"),
-            sql.Literal(f"{following[0]:04}-{following[1]:02}-01T00:00:00Z"),
-        )
-    )
 
 
 def next_row(conn: Connection[Any], layer: Layer) -> int:

@@ -8,7 +8,6 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ import pandas as pd
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from shikong.ingest.errors import EmptySource, UnreadableSource
-from shikong.ingest.readers import archive, positions
-from shikong.ingest.readers.base import BATCH_ROWS, Batch, FeatureSource
+from shikong.ingest.readers import archive, frames
+from shikong.ingest.readers.base import FeatureSource
 
 SUFFIXES = (".xlsx", ".xls", ".ods")
 
@@ -35,15 +34,12 @@ def open_source(path: Path, sheet: str | None) -> FeatureSource:
     sheet: its name, needed when several sheets have rows.
     Raises UnreadableSource, UnsafeSource, EmptySource, and UnknownCrs when no column holds places.
     """
-    frame = read_frame(path, sheet)
-    places = positions.find(path.name, frame)
+    return frames.source_of(read_frame(path, sheet), "spreadsheet", path.name)
 
-    def batches() -> Iterator[Batch]:
-        for start in range(0, len(frame), BATCH_ROWS):
-            part = frame.iloc[start : start + BATCH_ROWS].reset_index(drop=True)
-            yield Batch(start + 1, part, places.shapes(part))
 
-    return FeatureSource("spreadsheet", None, list(frame.columns), len(frame), batches, places.geographic)
+def sheets(path: Path) -> list[str]:
+    """The names of a workbook's sheets. Raises UnreadableSource, UnsafeSource."""
+    return list(_book(path).sheet_names)
 
 
 def read_frame(path: Path, sheet: str | None) -> pd.DataFrame:
@@ -58,10 +54,8 @@ def read_frame(path: Path, sheet: str | None) -> pd.DataFrame:
 
 
 def _choose_sheet(path: Path, sheet: str | None) -> tuple[CalamineSheet, list[_Row]]:
-    if path.suffix.lower() != ".xls":
-        archive.check(path)
+    book = _book(path)
     try:
-        book = CalamineWorkbook.from_path(path)
         if sheet is not None and sheet not in book.sheet_names:
             raise UnreadableSource(f"{path.name} has no sheet {sheet!r}; it has: {', '.join(book.sheet_names)}")
         names = book.sheet_names if sheet is None else [sheet]
@@ -75,6 +69,15 @@ def _choose_sheet(path: Path, sheet: str | None) -> tuple[CalamineSheet, list[_R
         names = [found.name for found, _ in filled]
         raise UnreadableSource(f"{path.name} has several sheets; choose one with --source-layer: {', '.join(names)}")
     return filled[0]
+
+
+def _book(path: Path) -> CalamineWorkbook:
+    if path.suffix.lower() != ".xls":
+        archive.check(path)
+    try:
+        return CalamineWorkbook.from_path(path)
+    except CalamineError as error:
+        raise UnreadableSource(f"{path.name} cannot be read as a spreadsheet: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from psycopg import sql
 from shikong.layers import catalog
 from shikong.layers.declared import Text
 from shikong.layers.model import FieldDecl, Layer
-from shikong.store import as_of, migrate, observations, tables
+from shikong.store import as_of, migrate, observations, observed_tables, tables
 from shikong.store.cluster import Cluster
 from shikong.store.database import Database
 from shikong.store.errors import SchemaConflict, StoreError
@@ -194,7 +194,7 @@ def test_a_month_of_observations_is_half_open(migrated: str, year: int, month: i
     with psycopg.connect(migrated, autocommit=True) as conn:
         tables.ensure(conn, OBSERVATIONS)
         for _ in range(2):
-            tables.ensure_month(conn, OBSERVATIONS, year, month)
+            observed_tables.ensure_month(conn, OBSERVATIONS, year, month)
         conn.execute("INSERT INTO data.hydro_observations__series (station, parameter) VALUES ('1', 'z')")
         insert = (
             "INSERT INTO data.hydro_observations SELECT id, %s, 1, 'delivered', 1 FROM data.hydro_observations__series"

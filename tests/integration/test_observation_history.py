@@ -138,7 +138,7 @@ def test_any_observation_as_known_at_any_of_twenty_releases(store: Database, tmp
 def _stored(store: Database) -> Any:
     """Every stored observation with its physical version."""
     query = "SELECT ctid, xmin, xmax, * FROM data.hydro_observations ORDER BY series, time"
-    past = "SELECT * FROM data.hydro_observations__history"
+    past = "SELECT value, origin, _release, _superseded FROM data.hydro_observations__history"
     return store.thread_fetch(sql.SQL(query)), store.thread_fetch(sql.SQL(past))
 
 
@@ -149,7 +149,7 @@ def test_a_delivery_that_repeats_what_is_known_writes_nothing(store: Database, t
     _, counts = _deliver(store, tmp_path, told)
     assert (counts.added, counts.changed, counts.unchanged) == (0, 0, len(KEYS))
     assert _stored(store) == before
-    release, counts = _deliver(store, tmp_path, told | {KEYS[0]: 99.0})
+    release, counts = _deliver(store, tmp_path, told | {KEYS[0]: 1.5})
     assert (counts.changed, counts.unchanged) == (1, len(KEYS) - 1)
     ((*_, value, origin, first, superseded),) = _stored(store)[1]
     assert (value, origin, superseded - first) == (0.0, "delivered", 2)
