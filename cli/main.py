@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from shikong.cli import accounts, conflicts, data, history, jobs, layers, quarantine, service, tiles
+from shikong.cli import accounts, conflicts, data, history, jobs, layers, quarantine, receive, service, tiles
 from shikong.store.principal import acting_as, user_of_process
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ def act(context: typer.Context) -> None:
     """Run each command in the name of the operating system's user; the server takes its requests' own."""
     command = context.invoked_subcommand
     if command != "serve":
-        role = "worker" if command == "worker" else "operator"
+        role = "worker" if command in ("worker", "receive") else "operator"
         context.with_resource(acting_as(user_of_process(role)))
 
 
@@ -41,7 +41,15 @@ for command in (
     history.report,
 ):
     app.command()(command)
-for command in (service.up, service.down, service.serve, service.status, jobs.worker):
+for command in (
+    service.up,
+    service.down,
+    service.serve,
+    service.status,
+    jobs.worker,
+    receive.receive,
+    receive.telegrams,
+):
     app.command()(command)
 
 if __name__ == "__main__":

@@ -115,6 +115,12 @@ class ParameterDecl(Declared):
         None, gt=0, description="observations: by how much a value can change in an hour; faster ones are flagged"
     )
 
+    elements: tuple[str, ...] = Field(
+        (),
+        description="observations: what feeds it live, for example sl651:39, sl651:3B/4B of stations of a class,"
+        " hj212:w01018/2061",
+    )
+
     @model_validator(mode="after")
     def _has_its_period(self) -> Self:
         if (self.cell_method == "point") != (self.interval is None):
