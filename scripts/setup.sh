@@ -25,6 +25,8 @@ wanted=()
 mapfile -t for_reports < <(report_packages)
 if [ -z "${DATABASE_URL:-}" ] && ! have_postgis; then wanted+=(postgresql postgresql-15-postgis-3); fi
 if [ "$level" = dev ] && ! have_postgis; then wanted+=(postgresql postgresql-15-postgis-3); fi
+# Tests of telemetry run a broker of their own.
+if [ "$level" != base ] && ! [ -x /usr/sbin/mosquitto ]; then wanted+=(mosquitto); fi
 if [ "$level" = clients ]; then
   have_postgis || wanted+=(postgresql postgresql-15-postgis-3)
   command -v ogr2ogr >/dev/null || wanted+=(gdal-bin)

@@ -23,8 +23,9 @@ from shikong.ingest.live.telegrams import Protocol
 
 LOG = structlog.get_logger()
 
-#: Frames a second that one address may send over time, and at once.
-RATE, BURST = 500.0, 2_000.0
+#: Frames a second that a connection may bring over time, and at once; and all connections of an address.
+RATE, BURST = 500.0, 1_000.0
+RATE_OF_ADDRESS, BURST_OF_ADDRESS = 5_000.0, 10_000.0
 
 #: Connections that are held at once, of all and of one address.
 MOST, MOST_OF_ADDRESS = 20_000, 5_000
@@ -43,21 +44,33 @@ _Answers = asyncio.Queue[tuple[asyncio.Future[None] | None, Answer] | None]
 
 
 @dataclass
-class _Sender:
-    """What an address has left of its allowance."""
+class _Allowance:
+    """Frames that may be sent: so many a second over time, so many at once."""
 
-    tokens: float = BURST
-    at: float = field(default_factory=time.monotonic)
+    rate: float
+    burst: float
+    left: float = field(init=False)
+    at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left, self.at = self.burst, time.monotonic()
+
+    def pause(self, frames: int) -> float:
+        """Seconds to wait before more frames are taken than these."""
+        now = time.monotonic()
+        self.left = min(self.burst, self.left + (now - self.at) * self.rate) - frames
+        self.at = now
+        return max(0.0, -self.left / self.rate)
+
+
+@dataclass
+class _Sender:
+    """What is kept in mind of an address."""
+
+    allowance: _Allowance = field(default_factory=lambda: _Allowance(RATE_OF_ADDRESS, BURST_OF_ADDRESS))
     connections: int = 0
     broken: int = 0
     minute: int = 0
-
-    def pause(self, frames: int) -> float:
-        """Seconds to wait before more of its frames are taken."""
-        now = time.monotonic()
-        self.tokens = min(BURST, self.tokens + (now - self.at) * RATE) - frames
-        self.at = now
-        return max(0.0, -self.tokens / RATE)
 
     def keeps_broken(self) -> bool:
         """Whether one more broken frame is kept."""
@@ -138,14 +151,14 @@ class Receiver:
                 del self._senders[peer]
 
     async def _listen(self, reader: asyncio.StreamReader, peer: str, sender: _Sender, answers: _Answers) -> None:
-        talk = talks.TALKS[self._protocol]()
+        talk, allowance = talks.TALKS[self._protocol](), _Allowance(RATE, BURST)
         while True:
             cut, ended = await _heard(reader, talk)
             for heard in cut:
                 await self._take(heard, peer, sender, answers)
             if ended:
                 return
-            if pause := sender.pause(len(cut)):
+            if pause := max(allowance.pause(len(cut)), sender.allowance.pause(len(cut))):
                 await asyncio.sleep(pause)
 
     async def _take(self, heard: Heard, peer: str, sender: _Sender, answers: _Answers) -> None:

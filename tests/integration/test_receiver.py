@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 from psycopg import sql
 from typer.testing import CliRunner
 
@@ -25,6 +28,7 @@ from support.loads import dsn_of, load
 from support.telemetry import (
     Receiver,
     body,
+    broker,
     hj212_message,
     packed,
     receiving,
@@ -186,6 +190,7 @@ def test_one_that_floods_does_not_harm_the_others(store: Database, receiver: Rec
     flooding = threading.Thread(target=flood)
     flooding.start()
     try:
+        until(lambda: len(_refused(store)) >= 50)
         with receiver.connect() as conn:
             for step in range(20):
                 conn.sendall(stage_report(STATION, NOW - step * timedelta(minutes=5), 31 + step / 100))
@@ -195,6 +200,48 @@ def test_one_that_floods_does_not_harm_the_others(store: Database, receiver: Rec
         flooding.join()
     until(lambda: len(_values(store)) == 20)
     assert len(_refused(store)) <= 120
+
+
+def test_messages_of_a_broker_are_acknowledged_when_they_are_on_the_disk(store: Database, tmp_path: Path) -> None:
+    """What comes while the receiver is away is kept by the broker, and comes when it is back."""
+    with broker(tmp_path) as port:
+        client = Client(CallbackAPIVersion.VERSION2, "gateway")
+        client.connect("127.0.0.1", port)
+        client.loop_start()
+
+        def publish(told: Any) -> None:
+            text = told if isinstance(told, str) else json.dumps(told)
+            client.publish("shikong/observations/hydro_observations", text, qos=1).wait_for_publish(10)
+
+        options = ("--mqtt", f"mqtt://127.0.0.1:{port}")
+        with receiving(dsn_of(store), store.settings.data, *options):
+            publish({"station": "31100500", "time": NOW.isoformat(), "values": {"z": 31.2, "q": None, "nothing": 1}})
+            until(lambda: len(_values(store)) == 1)
+        for hour in range(1, 4):
+            publish([{"station": "31100600", "time": f"{NOW - hour * timedelta(hours=1):%Y-%m-%dT%H:%M:%S}Z",
+                      "values": {"drp": hour / 2}}])  # fmt: skip
+        publish("{not json")
+        publish({"station": "31100500", "values": {}})
+        publish({"station": "31100500", "time": NOW.isoformat(), "values": {"z": "high"}})
+        publish({"station": "nobody", "time": NOW.isoformat(), "values": {"z": 1}})
+        with receiving(dsn_of(store), store.settings.data, *options):
+            until(lambda: len(_refused(store)) == 4)
+        client.loop_stop()
+    assert _values(store) == {("31100500", "z", NOW): (31.2, 0)} | {
+        ("31100600", "drp", NOW - timedelta(hours=hour)): (hour / 2, 0) for hour in range(1, 4)
+    }
+    assert [reason for reason, _ in _refused(store)] == ["not_json", "not_a_message", "not_decimal", "unknown_station"]
+
+
+def test_a_broker_that_is_not_there_is_told(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", dsn_of(store))
+    monkeypatch.setenv("SHIKONG_DATA", str(store.settings.data))
+    database.default.cache_clear()
+    told = CliRunner().invoke(main.app, ["receive", "--mqtt", "mqtt://127.0.0.1:1"])
+    assert told.exit_code == 1
+    assert "no broker answers at 127.0.0.1:1" in told.output
+    database.default().close_threads()
+    database.default.cache_clear()
 
 
 def test_nothing_that_was_confirmed_is_lost_when_the_receiver_is_killed(store: Database) -> None:

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -111,6 +112,30 @@ def receiving(dsn: str, data: Path, *options: str) -> Iterator[Receiver]:
         if process.poll() is None:
             process.terminate()
             process.wait(timeout=20)
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[int]:
+    """Run Debian's mosquitto on a free port of the loopback interface, until the context ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    config = folder / "mosquitto.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n", encoding="utf-8")
+    process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", str(config)], stderr=subprocess.DEVNULL)
+
+    def answers() -> bool:
+        assert process.poll() is None
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+        return False
+
+    try:
+        until(answers)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
 
 
 def until(holds: Callable[[], bool], seconds: float = 20) -> None:
