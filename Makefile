@@ -49,6 +49,9 @@ bench-conflicts: setup-dev ## print how quick plans are laid over each other, be
 bench-site-check: setup-dev ## print how long site checks of a whole city take, by one client and by 16
 	@$(BIN)/python bench/site_check.py
 
+bench-telemetry: setup-dev ## ten thousand stations for ten minutes, with receiver and database killed in between
+	@$(BIN)/python bench/telemetry.py
+
 lint: setup-dev ## style, types and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy typings/shikong && $(BIN)/lint-imports
 

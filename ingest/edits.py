@@ -59,6 +59,7 @@ class Operation:
     the feature must have one; None for any. values: properties as JSON has them; those that are absent stay in an
     `update` and are missing after a `replace`. shape: geometry in EPSG:4490; `shape_given` False leaves it. step: the
     step of the layer's workflow that it must be; without, the one that fits. note: is written down with that step.
+    origin: of a new feature.
     """
 
     layer: Layer
@@ -70,6 +71,7 @@ class Operation:
     shape_given: bool = True
     step: str | None = None
     note: str | None = None
+    origin: Literal["delivered", "generated"] = "delivered"
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,7 @@ def _complete(number: int, operation: Operation, key: Any, known: Present | None
     edit_values.require_sound(layer, values, key)
     begins = edit_values.begins(layer, values, known, now)
     record: dict[str, Any] = {name: None for name, decl in layer.fields.items() if not decl.derived}
-    record |= {"origin": "delivered"}
+    record |= {"origin": operation.origin}
     if known is not None:
         record["origin"] = known.values["origin"]
         if operation.action == "update":

@@ -20,6 +20,7 @@ from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
 from shikong.layers.find_rules import SiteFind
 from shikong.layers.model import City, Layer
 from shikong.layers.site_rules import SiteCheck
+from shikong.layers.warning_rules import WarningRules
 
 HOME = Path(__file__).parent
 
@@ -43,6 +44,7 @@ class Catalog:
     site_check: SiteCheck | None = None
     site_find: SiteFind | None = None
     coordination: Coordination | None = None
+    warnings: WarningRules | None = None
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
@@ -110,6 +112,7 @@ def load(home: Path = HOME) -> Catalog:
         found.site_check,
         found.site_find,
         found.coordination,
+        found.warnings,
     )
 
 
@@ -126,6 +129,7 @@ class _Found:
     site_check: SiteCheck | None = None
     site_find: SiteFind | None = None
     coordination: Coordination | None = None
+    warnings: WarningRules | None = None
     faults: list[Fault] = field(default_factory=list)
 
     def take(self, path: Path) -> None:
@@ -141,6 +145,8 @@ class _Found:
             self.site_find = yaml_source.read(path, SiteFind)
         elif path == self.home / "coordination.yml":
             self.coordination = yaml_source.read(path, Coordination)
+        elif path == self.home / "warnings.yml":
+            self.warnings = yaml_source.read(path, WarningRules)
         elif path.parent.name == "codes":
             self.faults += _keep(path, yaml_source.read(path, CodeList), self.codes)
         elif path.parent.name == "crosswalks":
@@ -172,6 +178,9 @@ class _Found:
             self.faults.append(Fault(finding, yaml_source.line_of(finding, place), ".".join(place), problem))
         for place, problem in references.of_coordination(self.coordination, self.layers, self.codes):
             self.faults.append(Fault(whom, yaml_source.line_of(whom, place), ".".join(place), problem))
+        warning = self.home / "warnings.yml"
+        for place, problem in references.of_warnings(self.warnings, self.layers):
+            self.faults.append(Fault(warning, yaml_source.line_of(warning, place), ".".join(place), problem))
 
 
 @cache

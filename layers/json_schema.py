@@ -15,6 +15,7 @@ from shikong.layers.declared import Declared
 from shikong.layers.find_rules import SiteFind
 from shikong.layers.model import City, Layer
 from shikong.layers.site_rules import SiteCheck
+from shikong.layers.warning_rules import WarningRules
 
 MODELS: dict[str, type[Declared]] = {
     "layer": Layer,
@@ -25,6 +26,7 @@ MODELS: dict[str, type[Declared]] = {
     "site_check": SiteCheck,
     "site_find": SiteFind,
     "coordination": Coordination,
+    "warning_rules": WarningRules,
 }
 
 

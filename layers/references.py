@@ -18,6 +18,7 @@ from shikong.layers.find_rules import Measure, SiteFind
 from shikong.layers.model import Layer
 from shikong.layers.rules import References
 from shikong.layers.site_rules import SiteCheck, SiteRule
+from shikong.layers.warning_rules import WarningRules
 
 
 def of_layer(home: Path, layer: Layer, layers: dict[str, Layer], codes: dict[str, CodeList]) -> Iterator[Fault]:
@@ -95,6 +96,28 @@ def of_coordination(
     for department, concerned in coordination.concerns.items():
         if unknown := [name for name in concerned if name not in layers]:
             yield ("concerns", department), f"{unknown} are no layers"
+
+
+def of_warnings(rules: WarningRules | None, layers: dict[str, Layer]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What in the rules for warnings does not fit the layers: where, and what."""
+    if rules is None:
+        return
+    observed = layers.get(rules.layer)
+    if observed is None or observed.kind != "observations":
+        yield ("layer",), f"{rules.layer!r} is not a layer of observations"
+        return
+    if rules.published_as not in layers or layers[rules.published_as].workflow is None:
+        yield ("published_as",), f"{rules.published_as!r} is not a layer with a workflow"
+    fields = layers[observed.stations or ""].fields
+    for name, rule in rules.rules.items():
+        if unknown := [one for one in rule.measured.parameter if one not in observed.parameters]:
+            yield ("rules", name, "measured", "parameter"), f"{unknown} are no parameters of {observed.id}"
+        for level, bound in rule.limits.items():
+            if bound.field and (bound.field not in fields or fields[bound.field].type != "number"):
+                yield ("rules", name, "limits", level), f"{bound.field!r} is not a number field of {observed.stations}"
+    for name, joint in rules.joint.items():
+        if joint.by not in fields:
+            yield ("joint", name, "by"), f"{joint.by!r} is not a field of {observed.stations}"
 
 
 def of_crosswalk(path: Path, crosswalk: Crosswalk, codes: dict[str, CodeList]) -> Iterator[Fault]:

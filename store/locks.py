@@ -19,7 +19,7 @@ _LOADING = 7_156_002  # any constant; the first half of the key of our advisory 
 #: For so long an edit waits for other changes of its layers.
 _EDITS_WAIT = "5s"
 
-_MERGING = 7_156_003
+_MERGING, _WATCHING = 7_156_006, 7_156_007
 
 _KEY = {"loading": sql.Literal(_LOADING)}
 
@@ -61,6 +61,13 @@ def hold_for_merge(conn: Connection[Any], layer: str) -> None:
     What comes live does not wait for a whole load this way, only for its merge.
     """
     conn.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_MERGING, layer))
+
+
+def hold_watch(conn: Connection[Any]) -> bool:
+    """Become the one that watches what arrives, for as long as the session lasts; False if another is."""
+    row = conn.execute("SELECT pg_try_advisory_lock(%s, 0)", (_WATCHING,)).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def is_loading(database: Database, layer: str) -> bool:

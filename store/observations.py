@@ -20,6 +20,9 @@ from shikong.store import as_of, locks, observed_tables, releases, rollups, tabl
 from shikong.store.as_of import Difference
 from shikong.store.releases import Counts, Extent, Source
 
+#: Who listens here hears of layers whose values have changed, once that is committed.
+CHANNEL = "shikong_values"
+
 #: Station, parameter, time, value, quality (a code of observation_quality; 0 is good), origin.
 Observation = tuple[str, str, datetime, float, int, str]
 
@@ -201,6 +204,7 @@ def _apply(
     for statement in (_SUPERSEDE, _ADD):
         conn.execute(sql.SQL(statement).format(**parts), {"release": release, "recorded": recorded})
     rollups.refresh(conn, layer)
+    conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, layer.id))
     return Merged(*row)
 
 

@@ -7,7 +7,8 @@ came live also when it was written (`_recorded`), for the release of a stream st
 
 What is asked for most is kept beside them, in the transaction that changes the values (store/rollups.py):
 `data.<id>__hour` and `data.<id>__day` have the good values of each hour and hydrologic day summed up,
-`data.<id>__latest` the last value of each series.
+`data.<id>__latest` the last value of each series, and the transaction that changed the series last: who follows what
+comes asks for what transactions have changed that had not ended when he asked before.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -150,7 +151,8 @@ _TABLES = (
         time timestamptz NOT NULL,
         value double precision NOT NULL,
         quality smallint NOT NULL,
-        origin text NOT NULL
+        origin text NOT NULL,
+        changed_in bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint
     ) WITH (fillfactor = 60)
     """,
 )

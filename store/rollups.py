@@ -110,8 +110,8 @@ _LATEST = """
     FROM (SELECT DISTINCT series FROM differing) AS t CROSS JOIN LATERAL (
         SELECT time, value, quality, origin FROM {table} AS o WHERE o.series = t.series ORDER BY time DESC LIMIT 1
     ) AS o
-    ON CONFLICT (series) DO UPDATE SET (time, value, quality, origin)
-        = (excluded.time, excluded.value, excluded.quality, excluded.origin)
+    ON CONFLICT (series) DO UPDATE SET (time, value, quality, origin, changed_in)
+        = (excluded.time, excluded.value, excluded.quality, excluded.origin, excluded.changed_in)
 """
 
 _NO_LATEST = """

@@ -1,0 +1,96 @@
+"""What the rules look at, as the database has it: stations with their limits, and what came lately.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from psycopg import Connection, sql
+
+from shikong.layers.catalog import Catalog
+from shikong.layers.warning_rules import WarningRules, duration
+from shikong.processes.warnings.engine import Series
+from shikong.store import observed_tables, tables
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Series of stations up to a time. generated: the stations some of whose values are generated."""
+
+    observed: dict[str, dict[str, Series]]
+    generated: frozenset[str]
+
+
+def rules_of(city: Catalog) -> WarningRules:
+    """The city's rules for warnings."""
+    assert city.warnings is not None, "layers/warnings.yml is missing"
+    return city.warnings
+
+
+def stations(conn: Connection[Any], city: Catalog) -> dict[str, dict[str, Any]]:
+    """The stations by their codes: their fields, and their place (lon, lat)."""
+    layer = city.layer(city.layer(rules_of(city).layer).stations or "")
+    names = list(layer.fields)
+    query = sql.SQL("SELECT {}, origin, st_x(geom), st_y(geom) FROM {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, names)), tables.table(layer)
+    )
+    rows = (dict(zip([*names, "origin", "lon", "lat"], row, strict=True)) for row in conn.execute(query))
+    return {row[layer.key_field]: row for row in rows}
+
+
+def windows(rules: WarningRules) -> dict[str, timedelta]:
+    """How far back each parameter is looked at."""
+    found: dict[str, timedelta] = {}
+    for rule in rules.rules.values():
+        reach = rule.measured.window + duration(rules.stale)
+        for name in rule.measured.parameter:
+            found[name] = max(found.get(name, reach), reach)
+    return found
+
+
+def read(conn: Connection[Any], city: Catalog, wanted: Iterable[str], now: datetime) -> Facts:
+    """The good values of stations up to a time, as far back as the rules look."""
+    rules = rules_of(city)
+    reach = windows(rules)
+    query = sql.SQL(_LATELY).format(**observed_tables.names(city.layer(rules.layer)))
+    params = {"stations": list(wanted), "parameters": list(reach), "reach": list(reach.values()), "now": now}
+    observed: dict[str, dict[str, Series]] = {}
+    generated = set()
+    for station, parameter, times, values, made_up in conn.execute(query, params):
+        observed.setdefault(station, {})[parameter] = Series(np.array(times), np.array(values))
+        if made_up:
+            generated.add(station)
+    return Facts(observed, frozenset(generated))
+
+
+def changed(conn: Connection[Any], city: Catalog, since: int | None) -> tuple[set[str], int]:
+    """The stations whose series have changed since a mark (None: all), and the mark for the next time."""
+    row = conn.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
+    assert row is not None
+    query = sql.SQL(_CHANGED).format(**observed_tables.names(city.layer(rules_of(city).layer)))
+    return {station for (station,) in conn.execute(query, {"since": since})}, int(row[0])
+
+
+_CHANGED = """
+    SELECT DISTINCT s.station FROM {latest} AS l JOIN {series} AS s ON s.id = l.series
+    WHERE %(since)s::bigint IS NULL OR l.changed_in >= %(since)s
+"""
+
+_LATELY = """
+    SELECT s.station, s.parameter, o.times, o.values, o.made_up
+    FROM unnest(%(parameters)s::text[], %(reach)s::interval[]) AS w (parameter, reach)
+    JOIN {series} AS s ON s.parameter = w.parameter AND s.station = ANY (%(stations)s)
+    CROSS JOIN LATERAL (
+        SELECT array_agg(extract(epoch FROM time)::float8 ORDER BY time) AS times,
+            array_agg(value ORDER BY time) AS values, bool_or(origin = 'generated') AS made_up
+        FROM {table} AS t
+        WHERE t.series = s.id AND t.time > %(now)s - w.reach AND t.time <= %(now)s AND t.quality = 0
+    ) AS o
+    WHERE o.times IS NOT NULL
+"""
