@@ -5,6 +5,11 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
 from functools import partial
 from typing import Annotated
 
@@ -19,6 +24,8 @@ from shikong.ingest.jobs.chores import Chore
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
 from shikong.processes.coordination import cases, lapse, tasks
+from shikong.processes.warnings import mqtt
+from shikong.processes.warnings.watch import Watch
 from shikong.server import logs
 from shikong.store import database, jobs, queue
 from shikong.store.database import Database
@@ -36,7 +43,24 @@ def worker(
         logs.configure()
         store = database.default()
         schema.bring_forward(store.settings)
-        workers.run(store, catalog.default(), workers.Timing(), once=once, chores=_chores(catalog.default()))
+        city = catalog.default()
+        with nullcontext() if once else _watching(store, city):
+            workers.run(store, city, workers.Timing(), once=once, chores=_chores(city))
+
+
+@contextmanager
+def _watching(store: Database, city: Catalog) -> Iterator[None]:
+    """Watch what arrives for warnings, beside the jobs; a broker (SHIKONG_MQTT) hears of them, too."""
+    stop, broker = threading.Event(), os.environ.get("SHIKONG_MQTT")
+    with mqtt.publisher(broker, store, city) if broker else nullcontext(lambda codes: None) as tell:
+        context = copy_context()  # the thread acts in the worker's name
+        watching = threading.Thread(target=context.run, args=(Watch(store, city, tell).run, stop), name="watch")
+        watching.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watching.join()
 
 
 def _chores(city: Catalog) -> list[Chore]:

@@ -32,6 +32,9 @@ from shikong.store.settings import StoreSettings
 
 _START_TIMEOUT = 60.0
 
+#: Seconds that answers under way have when the server stops; streams of events never end by themselves.
+_LAST_ANSWERS = 8
+
 
 def up(size: Annotated[str, typer.Option(help="size of the sample city, when there is no data yet")] = "small") -> None:
     """Start everything: database, schema, the sample city when there is no data yet, the server and a worker."""
@@ -74,6 +77,7 @@ def serve() -> None:
         uvicorn.run(
             "shikong.server.app:create_app", factory=True, host=settings.host, port=settings.port,
             workers=settings.workers, log_config=None, access_log=False, loop="uvloop", http=Protocol,
+            timeout_graceful_shutdown=_LAST_ANSWERS,
         )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from shikong.samples import (
     ground,
     hydro,
     lines,
+    monitoring,
     storms,
     survey,
     terrain,
@@ -165,8 +166,13 @@ def _water(
     hours = size.days * 24
     rain = storms.rain(base.seed, hours + storms.LEAD_H)
     gauged = hydro.simulate(base, relief, rain)
-    done("hydro_stations", "hydro_stations.csv", hydro.stations(base, gauged, out / "hydro_stations.csv"))
+    others = monitoring.stations(base)
+    done("hydro_stations", "hydro_stations.csv", hydro.stations(base, gauged, others, out / "hydro_stations.csv"))
     file = "hydro_observations.csv"
     done("hydro_observations", file, hydro.observations(base.seed, gauged, now, hours, out / file))
+    file = "water_quality.csv"
+    done("water_quality", file, monitoring.water_quality(base.seed, now, out / file))
+    for layer, kind in monitoring.DAILY.items():
+        done(layer, f"{layer}.csv", monitoring.daily(base.seed, kind, now, out / f"{layer}.csv"))
     done("precipitation", "precipitation.nc", storms.deliver(rain[-hours:], now, out / "precipitation.nc"))
     return relief

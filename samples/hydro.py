@@ -160,8 +160,8 @@ def levels(gauged: Gauged) -> tuple[float | None, float | None]:
     return round(top + 0.45, 2), round(top + 1.35, 2)
 
 
-def stations(ground: Ground, gauged: list[Gauged], path: Path) -> int:
-    """Write the stations as CSV (UTF-8 with BOM; lon, lat in EPSG:4490); returns the rows."""
+def stations(ground: Ground, gauged: list[Gauged], others: list[dict[str, Any]], path: Path) -> int:
+    """Write the stations, and rows of others, as CSV (UTF-8 with BOM; lon, lat in EPSG:4490); returns the rows."""
     by_id = {river.id: river.name for river in places.RIVERS}
     rows = []
     for item in gauged:
@@ -171,9 +171,24 @@ def stations(ground: Ground, gauged: list[Gauged], path: Path) -> int:
             "stcd": station.code, "stnm": station.name, "sttp": station.kind, "rvnm": by_id.get(str(station.river)),
             "river_id": station.river, "xzqdm": _county(ground, item.lon, item.lat),
             "dtmnm": None if station.kind == "PP" else station.datum, "wrz": warning, "grz": guarantee,
-            "lon": round(item.lon, 6), "lat": round(item.lat, 6),
+            **_extremes(item), "wbtp": None, "lon": round(item.lon, 6), "lat": round(item.lat, 6),
         })  # fmt: skip
+    for other in others:
+        rows.append(dict.fromkeys(rows[0]) | other | {"xzqdm": _county(ground, other["lon"], other["lat"])})
     return write.table(path, rows, "utf-8-sig")
+
+
+def _extremes(gauged: Gauged) -> dict[str, float | None]:
+    """Highest and lowest level observed, and the level below which water is low; unknown where warning levels are."""
+    _, guarantee = levels(gauged)
+    if gauged.stage is None or guarantee is None:
+        return {"obhtz": None, "hnlz": None, "oblwz": None}
+    top, bottom = float(gauged.stage.max()), float(gauged.stage.min())
+    return {
+        "obhtz": round(max(guarantee, top) + 0.7, 2),
+        "hnlz": round(bottom - 0.35, 2),
+        "oblwz": round(bottom - 0.8, 2),
+    }
 
 
 def _county(ground: Ground, lon: float, lat: float) -> str:

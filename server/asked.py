@@ -74,6 +74,7 @@ LOCATIONS = Asked(parameters.EDR, _PAGE)
 #: By what a list of records is about.
 RECORDS = {lists: Asked(names, _LINKED) for lists, names in parameters.RECORDS.items()}
 RECORD = {"layers": LINKED, "releases": Asked(formats=(*_LINKED, "iso19139"))}
+EVENTS, CAP = Asked(formats=("sse",)), Asked(formats=("cap",))
 COORDINATION = Asked(frozenset({"case", "state"}), ("html",))
 ATTACHMENTS = Asked(frozenset({"name"}))
 PROCESSES = Asked(frozenset({"limit"}), _PAGE)

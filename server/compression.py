@@ -85,7 +85,9 @@ class _Answer:
 
     def _begin(self, start: Message, first: Message) -> None:
         headers = MutableHeaders(raw=start["headers"])
-        if not headers.get("content-type", "").startswith(_WORTH) or "content-encoding" in headers:
+        kind = headers.get("content-type", "")
+        # An event must not wait in a compressor for the next one.
+        if not kind.startswith(_WORTH) or kind.startswith("text/event-stream") or "content-encoding" in headers:
             return
         headers.add_vary_header("Accept-Encoding")
         short = not first.get("more_body", False) and len(first.get("body", b"")) < _LEAST

@@ -48,6 +48,7 @@ class Metadata:
         self.revisions = Revisions()
         self.listening, self.away = False, False
         self._one_at_a_time = asyncio.Lock()
+        self._changed = asyncio.Event()
         self._next: asyncio.Task[None] | None = None
 
     def refresh_if_due(self) -> None:
@@ -88,6 +89,8 @@ class Metadata:
         for layer, known in touched.items():
             self.revisions.of(layer).learn(known)
         self.releases = releases
+        self._changed.set()
+        self._changed = asyncio.Event()
         for config in (self._api.config, self._api.tpl_config):
             for layer, release in self.releases.items():
                 if layer in self._open:
@@ -103,6 +106,14 @@ class Metadata:
                 rows = await self._database.fetch(SINCE, {"layer": layer, "since": since, "most": MOST_RELEASES})
                 found[layer] = [(release, boxes) for release, boxes in rows]
         return found
+
+    async def changed_within(self, seconds: float) -> bool:
+        """Wait for the next release of any layer, but no longer than so many seconds; whether there was one."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     async def listen(self) -> None:
         """Hear of releases as they commit, for as long as the service runs. While the database is away, or does not

@@ -47,6 +47,7 @@ from shikong.server import (
     signing_in,
     tilesets,
     versions,
+    warnings,
     workflows,
 )
 from shikong.server import jobs as job_block
@@ -367,6 +368,7 @@ def routes(context: Context) -> list[Route]:
         Route("/stac/collections/{collection_id}/items/{release}", stac.item),
         Route("/stac/collections/{collection_id}/items/{release}/data", stac.data),
         *wmts.routes(),
+        *warnings.Warnings(context).routes(),
         Route("/coordination", partial(coordination.get_page, context)),
         Route("/account", partial(signing_in.account, context), methods=["GET", "POST"]),
         Route("/account/sign-out", partial(signing_in.sign_out, context), methods=["POST"]),

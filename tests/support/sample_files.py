@@ -28,7 +28,8 @@ OTHER_PLANS = (
     "approved_projects",
 )
 
-ENCODINGS = {"hydro_stations": "utf-8-sig", "hydro_observations": "utf-8", "culture_venues": "gb18030"}
+#: Of files that are not UTF-8.
+ENCODINGS = {"hydro_stations": "utf-8-sig", "culture_venues": "gb18030"}
 TEXT = {"stcd": str, "xzqdm": str, "venue_id": str}
 
 
@@ -41,7 +42,7 @@ def read(folder: Path, layer: str) -> pd.DataFrame:
     """The file of a layer as a frame; a GeoDataFrame where it has geometry."""
     name = next(step["file"] for step in manifest(folder)["steps"] if step["layer"] == layer)
     if name.endswith(".csv"):
-        return pd.read_csv(folder / name, encoding=ENCODINGS[layer], dtype=TEXT)
+        return pd.read_csv(folder / name, encoding=ENCODINGS.get(layer, "utf-8"), dtype=TEXT)
     if name.endswith(".geojson"):
         features = json.loads((folder / name).read_text(encoding="utf-8"))["features"]
         return pd.DataFrame([feature["properties"] for feature in features])
