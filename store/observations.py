@@ -80,6 +80,10 @@ def append(conn: Connection[Any], layer: Layer, source: str, number: int) -> Mer
     source: what the rows came from, as the release tells it.
     """
     locks.hold_for_merge(conn, layer.id)
+    # A few values among millions: whatever the planner thinks of tables that have just grown or been made, it is the
+    # indexes that lead to them.
+    for way in ("seqscan", "hashjoin", "mergejoin"):
+        conn.execute(sql.SQL("SET LOCAL {} = off").format(sql.Identifier(f"enable_{way}")))
     _make_room(conn, layer)
     release = releases.open_live(conn, layer, source)
     now = conn.execute("SELECT clock_timestamp()").fetchone()
@@ -203,9 +207,10 @@ def _apply(
     assert row is not None
     for statement in (_SUPERSEDE, _ADD):
         conn.execute(sql.SQL(statement).format(**parts), {"release": release, "recorded": recorded})
-    rollups.refresh(conn, layer)
+    merged = Merged(*row)
+    rollups.refresh(conn, layer, withdrawn=merged.ended > 0)
     conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, layer.id))
-    return Merged(*row)
+    return merged
 
 
 _STAGED = """

@@ -21,9 +21,12 @@ from shikong.layers.model import Layer
 from shikong.store import observed_tables
 
 
-def refresh(conn: Connection[Any], layer: Layer) -> None:
-    """Bring hours, days and last values up to the values, where the table `differing` names series and times."""
-    for statement in (_HOURS, _DAYS, _LATEST, _NO_LATEST):
+def refresh(conn: Connection[Any], layer: Layer, *, withdrawn: bool) -> None:
+    """Bring hours, days and last values up to the values, where the table `differing` names series and times.
+
+    withdrawn: some of these are there no more.
+    """
+    for statement in (_HOURS, _DAYS, _LATEST, *([_NO_LATEST] if withdrawn else [])):
         conn.execute(statement_of(layer, statement), {"preceding": preceding(layer)})
 
 
@@ -115,9 +118,9 @@ _LATEST = """
 """
 
 _NO_LATEST = """
-    DELETE FROM {latest} AS l USING differing AS d
-    WHERE l.series = d.series AND d.time = l.time
-        AND NOT EXISTS (SELECT FROM {table} AS o WHERE o.series = d.series)
+    DELETE FROM {latest} AS l
+    WHERE l.series IN (SELECT series FROM differing WHERE value IS NULL)
+        AND NOT EXISTS (SELECT FROM {table} AS o WHERE o.series = l.series)
 """
 
 _MONTHS = """

@@ -25,7 +25,7 @@ from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 from shikong.store import observations, refused_telegrams, tables
 from shikong.store.database import Database
-from shikong.store.errors import DatabaseAway
+from shikong.store.errors import StoreError
 
 LOG = structlog.get_logger()
 
@@ -68,8 +68,8 @@ class Writer:
             try:
                 if not self.once():
                     self._stop.wait(_IDLE)
-            except DatabaseAway as error:
-                LOG.warning("the database is away; frames wait in the journal", error=str(error))
+            except StoreError as error:
+                LOG.warning("the database cannot take frames now; they wait in the journal", error=str(error))
                 self._stop.wait(_AWAY)
 
     def stop(self) -> None:
@@ -77,7 +77,7 @@ class Writer:
         self._stop.set()
 
     def once(self) -> int:
-        """Take up a batch; returns how many frames it had. Raises DatabaseAway."""
+        """Take up a batch; returns how many frames it had. Raises StoreError: then it is still in the journal."""
         batch = self._journal.first(BATCH)
         if not batch:
             return 0
@@ -102,6 +102,7 @@ class Writer:
 
     def _store(self, batch: list[tuple[int, Received]]) -> None:
         with self._database.thread_session() as conn, conn.transaction():
+            conn.execute("SET LOCAL statement_timeout = 0")  # a delivery that is being merged is waited for
             known = self._stations(conn)
             decoded = [(number, frame, decoding.decode(frame, known)) for number, frame in batch]
             values = [value for _, _, done in decoded for value in done.values]
