@@ -37,6 +37,10 @@ class NotFound(QueryError):
     """Nothing is there."""
 
 
+class TooMuch(QueryError):
+    """The answer would be larger than is allowed; the message says how to ask for less."""
+
+
 class Gone(QueryError):
     """Something was there, but is not at the time that was asked for. links: where its versions are."""
 

@@ -71,6 +71,16 @@ MAP_OF_LAYERS = Asked(STYLED_MAP.names | {"collections"}, (*STYLED_MAP.formats, 
 COVERAGE = Asked(parameters.COVERAGE, ("json", "GeoTIFF", "NetCDF"))
 POSITION = Asked(parameters.EDR | {"coords"}, _PAGE)
 LOCATIONS = Asked(parameters.EDR, _PAGE)
+_SERIES = ("json", "geojson", "csv", "netcdf")
+#: Of observations, by the kind of query.
+EDR = {
+    kind: Asked(parameters.EDR | {"flagged", "statistic", "step", *own}, (*_SERIES, *pages))
+    for kind, own, pages in (
+        ("position", ("coords",), ("html",)), ("radius", ("coords", "within", "within-units"), ()),
+        ("area", ("coords",), ()), ("cube", ("bbox",), ()), ("trajectory", ("coords",), ()),
+        ("corridor", ("coords", "corridor-width", "width-units"), ()), ("locations", ("bbox",), ("html",)),
+    )
+}  # fmt: skip
 #: By what a list of records is about.
 RECORDS = {lists: Asked(names, _LINKED) for lists, names in parameters.RECORDS.items()}
 RECORD = {"layers": LINKED, "releases": Asked(formats=(*_LINKED, "iso19139"))}

@@ -27,7 +27,7 @@ from shikong.ingest.errors import IngestError
 from shikong.layers.errors import UnknownLayer
 from shikong.processes.base import BadInput
 from shikong.processes.reports.page import CannotPrint
-from shikong.providers.errors import BadParameter, Gone, NotFound
+from shikong.providers.errors import BadParameter, Gone, NotFound, TooMuch
 from shikong.server import etags
 from shikong.server.edit_errors import BadBody, BodyTooLarge, MissingPrecondition, NotEditable, WrongMediaType
 from shikong.server.links import link_header
@@ -47,6 +47,7 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     BadParameter: (HTTPStatus.BAD_REQUEST, "InvalidParameterValue"),
     NotFound: (HTTPStatus.NOT_FOUND, "NotFound"),
     PictureError: (HTTPStatus.NOT_FOUND, "NotFound"),
+    TooMuch: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RequestEntityTooLarge"),
     Gone: (HTTPStatus.GONE, "Gone"),
     NoFont: (HTTPStatus.NOT_IMPLEMENTED, "NoFont"),
     CannotPrint: (HTTPStatus.NOT_IMPLEMENTED, "CannotPrint"),

@@ -54,6 +54,8 @@ from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
 from shikong.server.asked import LINKED, PAGE, Asked
 from shikong.server.context import Context
+from shikong.server.edr import block as edr_block
+from shikong.server.edr import routes as edr_routes
 from shikong.server.pygeoapi_adapter import Handler, run
 from shikong.server.qgis import Qgis
 from shikong.server.stac import Stac
@@ -189,7 +191,12 @@ class Endpoints:
         layer = self.declared(request)
         if answer.headers["content-type"] != _JSON:
             return answer
-        more = {"versioning": {"timeAxis": version_rules.time_axis(layer)}} if layer.kind == "features" else {}
+        more: dict[str, Any] = {}
+        if layer.kind == "features":
+            more = {"versioning": {"timeAxis": version_rules.time_axis(layer)}}
+        elif layer.kind == "observations":
+            url = f"{self._context.base_url}/collections/{layer.id}"
+            more = {"data_queries": edr_block.data_queries(url) | edr_block.instances_query(url)}
         links = map_tilesets.links(self._context.base_url, layer) if layer.tiles else []
         return _changed(answer, lambda told: told | more | {"links": [*told["links"], *links]})
 
@@ -315,7 +322,6 @@ def routes(context: Context) -> list[Route]:
     tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
     get_coverage = coverages.get_collection_coverage
     coverage = pygeoapi(get_coverage, "collection_id", knows=asked.COVERAGE, layers="RasterLayer")
-    location = ends.edr("locations", asked.LOCATIONS, "StationLayer", _COVERAGEJSON, "location_id")
     # Routes are tried in order: what is asked for most comes first.
     return [
         Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", Direct(ends.tile), methods=["GET"]),
@@ -346,9 +352,15 @@ def routes(context: Context) -> list[Route]:
         Route("/tiles/{tileMatrixSetId}", partial(tilesets.get_dataset_tileset, context)),
         *picture_routes.routes(context, ends.layer),
         Route(f"{collection}/coverage", coverage),
-        Route(f"{collection}/position", ends.edr("position", asked.POSITION, "SeriesLayer", _COVERAGEJSON)),
-        Route(f"{collection}/locations", ends.edr("locations", asked.LOCATIONS, "StationLayer", _GEOJSON)),
-        Route(f"{collection}/locations/{{location_id}}", location),
+        *edr_routes.routes(
+            context,
+            ends.layer,
+            {
+                "position": ends.edr("position", asked.POSITION, "SeriesLayer", _COVERAGEJSON),
+                "locations": ends.edr("locations", asked.LOCATIONS, "StationLayer", _GEOJSON),
+                "locations/one": ends.edr("locations", asked.LOCATIONS, "StationLayer", _COVERAGEJSON, "location_id"),
+            },
+        ),
         Route("/tileMatrixSets", partial(tilesets.get_matrix_sets, context)),
         Route("/tileMatrixSets/{tileMatrixSetId}", partial(tilesets.get_matrix_set, context)),
         Route("/archives", partial(archives.get_archives, context)),

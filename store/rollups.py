@@ -13,7 +13,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import Connection, sql
 
@@ -35,6 +35,29 @@ def rebuild(conn: Connection[Any], layer: Layer) -> None:
     _ensure_months_of_hours(conn, layer)
     for statement in (_EMPTY, _ALL_HOURS, _ALL_DAYS, _ALL_LATEST):
         conn.execute(statement_of(layer, statement), {"preceding": preceding(layer)})
+
+
+#: Steps of time over which values are summed up.
+Step = Literal["hour", "day", "month"]
+
+
+def summed(layer: Layer, step: Step, known: sql.Composable | None = None) -> sql.Composed:
+    """SQL for what good values come to by a step: series, start, number, flagged, total, least, greatest.
+
+    A month is that of its hydrologic days. known: the values (store/observations.py) of another time or release than
+    now; they are summed up anew, and `preceding` is a parameter of the query.
+    """
+    if known is None:
+        if step != "month":
+            return sql.SQL("{}").format(observed_tables.hours(layer) if step == "hour" else observed_tables.days(layer))
+        return sql.SQL(_MONTHLY).format(day=observed_tables.days(layer))
+    hours = sql.SQL(_KNOWN_HOURS).format(
+        known=known, series=observed_tables.series(layer), hour_of=sql.SQL(_HOUR_OF), sums=sql.SQL(_SUMS)
+    )
+    if step == "hour":
+        return hours
+    days = sql.SQL(_DAILY).format(hour=hours, day_of=sql.SQL(_DAY_OF))
+    return days if step == "day" else sql.SQL(_MONTHLY).format(day=days)
 
 
 def preceding(layer: Layer) -> list[str]:
@@ -116,6 +139,23 @@ _LATEST = """
     ON CONFLICT (series) DO UPDATE SET (time, value, quality, origin, changed_in)
         = (excluded.time, excluded.value, excluded.quality, excluded.origin, excluded.changed_in)
 """
+
+_KNOWN_HOURS = """(
+    SELECT o.series, {hour_of} AS start, {sums}
+    FROM {known} AS o JOIN {series} AS s ON s.id = o.series GROUP BY 1, 2
+)"""
+
+_DAILY = """(
+    SELECT series, {day_of} AS start, sum(number) AS number, sum(flagged) AS flagged, sum(total) AS total,
+        min(least) AS least, max(greatest) AS greatest
+    FROM {hour} AS hours GROUP BY 1, 2
+)"""
+
+_MONTHLY = """(
+    SELECT series, date_trunc('month', start, 'UTC') AS start, sum(number) AS number, sum(flagged) AS flagged,
+        sum(total) AS total, min(least) AS least, max(greatest) AS greatest
+    FROM {day} AS days GROUP BY 1, 2
+)"""
 
 _NO_LATEST = """
     DELETE FROM {latest} AS l

@@ -12,9 +12,11 @@ from shikong.layers.catalog import Catalog
 from shikong.processes.registry import PROCESSORS
 from shikong.providers import crs
 from shikong.providers.cql2.parse import LANGUAGES
+from shikong.providers.observed import STATISTICS, STEPS
 from shikong.server import asked, edit_preferences, jobs
 from shikong.server import parameters as rules
 from shikong.server.asked import Asked
+from shikong.server.edr.questions import SHAPES
 from shikong.server.formats import files
 from shikong.server.profiles import AS_CODE, AS_TITLE
 from shikong.server.pygeoapi_config import DEFAULT_LIMIT, MAX_LIMIT, THEMES
@@ -23,6 +25,8 @@ from shikong.tiles.matrix import MAX_ZOOM, SERVED
 Part = dict[str, Any]
 
 _TEXT: Part = {"type": "string"}
+_LENGTH: Part = {"type": "number", "exclusiveMinimum": 0, "maximum": 20_100}
+_UNITS: Part = {"type": "string", "enum": ["m", "km"]}
 _FLAG: Part = {"type": "boolean", "default": False}
 _OFFSET: Part = {"type": "integer", "minimum": 0, "maximum": rules.MAX_OFFSET, "default": 0}
 _SECONDS: Part = {"type": "integer", "minimum": 0, "maximum": jobs.LONGEST}
@@ -65,7 +69,15 @@ OWN = {
         f"features on a page, {MAX_LIMIT} at most; of an export as many as there are, unless this says less",
     ),
     "limit.jobs": _limit(jobs.DEFAULT_LIMIT, jobs.MAX_LIMIT, "jobs on a page"),
-    "crs.edr": query("crs", {"type": "string", "enum": [crs.CRS84]}, "the CRS of `coords` and of the answer"),
+    **{
+        f"crs.{kind}": query("crs", {"type": "string", "enum": [crs.CRS84]}, "the CRS of the question and the answer")
+        for kind in asked.EDR
+    },
+    **{
+        f"coords.{kind}": query("coords", _TEXT, f"a shape as WKT, such as `{example}`", required=True)
+        for kind, (_, example) in SHAPES.items()
+    },
+    "bbox.cube": query("bbox", _BOX, "west, south, east, north", required=True),
     "bbox-crs.coverage": query("bbox-crs", {"type": "string", "enum": [crs.CRS84]}, "the CRS of `bbox`"),
     "properties.coverage": query("properties", _list(), "the coverage's fields to give"),
 }  # fmt: skip
@@ -93,8 +105,16 @@ def _everywhere() -> list[Part]:
         query("asOf", _TEXT, "answer with what the service knew at this time (RFC 3339; a day means its end)"),
         query("subset", _TEXT | {"pattern": f"^{rules.SUBSET}$"},
               "ranges along the axes, such as `Lat(36.4:36.5),Long(115.9:116)`"),
-        query("coords", _TEXT | {"pattern": f"^{rules.POINT}$"}, "a point as WKT, such as `POINT(115.98 36.45)`",
-              required=True),
+        query("step", {"type": "string", "enum": [*STEPS]},
+              "sum values up by a step of time; a day is a hydrologic one, 08:00 to 08:00, and what is summed up is "
+              "stamped with its end"),
+        query("statistic", {"type": "string", "enum": [*STATISTICS]},
+              "what of a step; without it the sum of rain, and the mean of what is of a moment"),
+        query("flagged", _FLAG, "values that cannot be, too, with their qualities"),
+        query("within", _LENGTH, "the radius", required=True),
+        query("within-units", _UNITS, "its unit", required=True),
+        query("corridor-width", _LENGTH, "the whole width", required=True),
+        query("width-units", _UNITS, "its unit", required=True),
         query("parameter-name", _list(), "the parameters to give"),
         query("collections", _list(), "the layers, in the order in which they are drawn"),
     ]  # fmt: skip
@@ -151,6 +171,8 @@ def _path() -> dict[str, Part]:
         "featureId": _in_path("featureId", _TEXT, "the feature"),
         "recordId": _in_path("recordId", _TEXT, "the record"),
         "locationId": _in_path("locationId", _TEXT, "the station"),
+        "instance": _in_path("instance", _TEXT | {"pattern": r"^\d{1,9}$"}, "the release"),
+        "warning": _in_path("warning", _TEXT, "the warning's code"),
         "processId": _in_path("processId", {"type": "string", "enum": list(PROCESSORS)}, "the process"),
         "styleId": _in_path("styleId", _TEXT, "the style: `city`, or the id of a layer"),
         "themeId": _in_path("theme", {"type": "string", "enum": list(THEMES)}, "the theme"),

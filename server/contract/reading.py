@@ -23,9 +23,9 @@ from shikong.tiles.styles.project import DEFINITION_TYPE, PROJECT_TYPE
 #: Media types of answers: a reference for JSON, text for the rest.
 Content = dict[str, Part]
 
-_HTML: Content = {"text/html": {"schema": {"type": "string"}}}
-_FILE: Part = {"schema": {"type": "string", "format": "binary"}}
-_COVERAGEJSON = "application/prs.coverage+json"
+HTML: Content = {"text/html": {"schema": {"type": "string"}}}
+FILE: Part = {"schema": {"type": "string", "format": "binary"}}
+COVERAGEJSON = "application/prs.coverage+json"
 
 
 def told(kind: str, media_type: str = "application/json") -> Content:
@@ -81,7 +81,7 @@ def paths(catalog: Catalog) -> dict[str, Part]:
 
 
 def _service() -> dict[str, Part]:
-    page = {**told("LinkedData", "application/ld+json"), **_HTML}
+    page = {**told("LinkedData", "application/ld+json"), **HTML}
     openapi = {f"application/vnd.oai.openapi+json;version=3.{n}": {"schema": {"type": "object"}} for n in (1, 0)}
     functions = operation("the functions that a filter may call", "getFunctions", "service", told("Functions"))
     health = operation("whether the service works", "getHealth", "service", told("Health"))
@@ -89,9 +89,9 @@ def _service() -> dict[str, Part]:
     return {
         "/": read(asked.LINKED, operation("where everything is", "getLandingPage", "service", told("Landing") | page)),
         "/conformance": read(asked.PAGE, operation(
-            "the standards that are kept", "getConformance", "service", told("Conformance") | _HTML)),
+            "the standards that are kept", "getConformance", "service", told("Conformance") | HTML)),
         "/openapi": read(asked.OPENAPI, operation(
-            "this description; `oas30`: for clients of OpenAPI 3.0", "getOpenApi", "service", openapi | _HTML)),
+            "this description; `oas30`: for clients of OpenAPI 3.0", "getOpenApi", "service", openapi | HTML)),
         "/health": read(asked.ONLY_JSON, health),
         "/functions": read(asked.ONLY_JSON, functions),
         "/collections": read(asked.LINKED, operation(
@@ -100,17 +100,17 @@ def _service() -> dict[str, Part]:
 
 
 def _layers() -> dict[str, Part]:
-    page = {**told("LinkedData", "application/ld+json"), **_HTML}
-    described = told("JsonSchema", "application/schema+json") | _HTML
+    page = {**told("LinkedData", "application/ld+json"), **HTML}
+    described = told("JsonSchema", "application/schema+json") | HTML
     described_tiles = told("Tileset") | told("TileJson", "application/vnd.mapbox.tilejson+json")
-    tileset = operation("a tileset", "getTileset", "tiles", described_tiles | _HTML, 404)
-    tile = operation("a vector tile", "getTile", "tiles", {MIMETYPE: _FILE}, 404)
+    tileset = operation("a tileset", "getTileset", "tiles", described_tiles | HTML, 404)
+    tile = operation("a vector tile", "getTile", "tiles", {MIMETYPE: FILE}, 404)
     tile["responses"] |= {
         "204": {"description": "nothing is in this tile"},
         "304": {"description": "what the client has is still so (If-None-Match)"},
     }
     tile["responses"]["200"]["headers"] = headers("ETag")
-    archives = {media_type: _FILE for media_type in SUFFIXES.values()}
+    archives = {media_type: FILE for media_type in SUFFIXES.values()}
     coordinates = ("tileMatrix", "tileRow", "tileCol")
     base, place = "/collections/{collectionId}", ("TiledLayer", "tileMatrixSetId")
     return {
@@ -121,7 +121,7 @@ def _layers() -> dict[str, Part]:
         f"{base}/queryables": read(asked.PAGE, operation(
             "what a filter may name", "getQueryables", "layers", described, 404), "QueriedLayer"),
         f"{base}/tiles": read(asked.PAGE, operation(
-            "its tilesets", "getTilesets", "tiles", told("Tilesets") | _HTML, 404), "TiledLayer"),
+            "its tilesets", "getTilesets", "tiles", told("Tilesets") | HTML, 404), "TiledLayer"),
         f"{base}/tiles/{{tileMatrixSetId}}": read(asked.TILESET, tileset, *place),
         f"{base}/tiles/{{tileMatrixSetId}}/metadata": read(
             asked.TILESET, tileset | {"operationId": "getTilesetMetadata"}, *place),
@@ -132,15 +132,15 @@ def _layers() -> dict[str, Part]:
         "/archives/{archive}": read(asked.ONLY_JSON, operation(
             "an archive of tiles, whole or in parts (Range)", "getArchive", "tiles", archives, 404), "archive"),
         "/tiles": read(asked.PAGE, operation(
-            "the tilesets with several layers", "getDatasetTilesets", "tiles", told("Tilesets") | _HTML)),
+            "the tilesets with several layers", "getDatasetTilesets", "tiles", told("Tilesets") | HTML)),
         "/tiles/{tileMatrixSetId}": read(
             asked.TILESET, tileset | {"operationId": "getDatasetTileset"}, "tileMatrixSetId"),
         "/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}": read(
             asked.DATASET_TILE, tile | {"operationId": "getDatasetTile"}, "tileMatrixSetId", *coordinates),
         "/tileMatrixSets": read(asked.PAGE, operation(
-            "the tile matrix sets", "getTileMatrixSets", "tiles", told("TileMatrixSets") | _HTML)),
+            "the tile matrix sets", "getTileMatrixSets", "tiles", told("TileMatrixSets") | HTML)),
         "/tileMatrixSets/{tileMatrixSetId}": read(asked.PAGE, operation(
-            "a tile matrix set", "getTileMatrixSet", "tiles", told("TileMatrixSet") | _HTML, 404), "tileMatrixSetId"),
+            "a tile matrix set", "getTileMatrixSet", "tiles", told("TileMatrixSet") | HTML, 404), "tileMatrixSetId"),
     }  # fmt: skip
 
 
@@ -150,9 +150,9 @@ def _features() -> dict[str, Part]:
     unchanged = {"304": {"description": "what the client has is still so (If-None-Match)"}}
     page = {"application/geo+json": "FeatureCollection", "application/ld+json": "LinkedData",
             "application/fg+json": "JsonFg"}  # fmt: skip
-    every = {form.bare_type: _FILE for form in (PAGES | EXPORTS).values()} | _HTML
+    every = {form.bare_type: FILE for form in (PAGES | EXPORTS).values()} | HTML
     content = every | {media_type: {"schema": schema(kind)} for media_type, kind in page.items()}
-    one = told("Feature", "application/geo+json") | told("LinkedData", "application/ld+json") | _HTML
+    one = told("Feature", "application/geo+json") | told("LinkedData", "application/ld+json") | HTML
     items = operation(
         "features", "getFeatures", "features", content, 404,
         description="Every property that /queryables names is a parameter too: only features with this value of it. "
@@ -168,11 +168,11 @@ def _features() -> dict[str, Part]:
     steps = operation("the steps it has taken and can take", "getSteps", "features", told("Steps"), 404)
     files = read(asked.ATTACHMENTS, operation(
         "its files", "getAttachments", "features", told("Attachments"), 404), "AttachedLayer", "featureId")  # fmt: skip
-    anything = {"required": True, "content": {"application/octet-stream": _FILE}}
+    anything = {"required": True, "content": {"application/octet-stream": FILE}}
     attach = operation("attach a file", "attachFile", "editing", told("Attachment"), 404, 405, 413, status=201,
                        requestBody=anything)  # fmt: skip
     attach["responses"]["201"]["headers"] = headers("Location")
-    file = operation("one of its files", "getAttachment", "features", {"*/*": _FILE}, 404)
+    file = operation("one of its files", "getAttachment", "features", {"*/*": FILE}, 404)
     pages = read(asked.ITEMS, items, "FeatureLayer", kind="items")
     pages["parameters"] += named("Prefer.count")
     return {
@@ -188,7 +188,7 @@ def _features() -> dict[str, Part]:
 
 def _records(catalog: Catalog) -> dict[str, Part]:
     found = {}
-    page = {**told("LinkedData", "application/ld+json"), **_HTML}
+    page = {**told("LinkedData", "application/ld+json"), **HTML}
     for layer in catalog:
         if layer.lists is None:
             continue
@@ -205,20 +205,11 @@ def _records(catalog: Catalog) -> dict[str, Part]:
 
 def _rasters() -> dict[str, Part]:
     base = "/collections/{collectionId}"
-    series = told("Coverage", _COVERAGEJSON) | _HTML
-    coverage = told("Coverage", _COVERAGEJSON) | {COG.partition("; profile")[0]: _FILE, "application/x-netcdf": _FILE}
-    places = told("FeatureCollection", "application/geo+json") | _HTML
+    coverage = told("Coverage", COVERAGEJSON) | {COG.partition("; profile")[0]: FILE, "application/x-netcdf": FILE}
     one, catalogue = "/stac/collections/{collectionId}/items/{release}", told("StacCatalog")
     return {
         f"{base}/coverage": read(asked.COVERAGE, operation(
             "cells of a raster", "getCoverage", "rasters", coverage, 404, 413), "RasterLayer", kind="coverage"),
-        f"{base}/position": read(asked.POSITION, operation(
-            "the series at a place", "getPosition", "observations", series, 404), "SeriesLayer", kind="edr"),
-        f"{base}/locations": read(asked.LOCATIONS, operation(
-            "the stations", "getLocations", "observations", places, 404), "StationLayer", kind="edr"),
-        f"{base}/locations/{{locationId}}": read(asked.LOCATIONS, operation(
-            "the series of a station", "getLocation", "observations", series, 404),
-            "StationLayer", "locationId", kind="edr"),
         "/stac": read(asked.ONLY_JSON, operation("the rasters as STAC", "getStac", "rasters", catalogue)),
         "/stac/collections/{collectionId}": read(asked.ONLY_JSON, operation(
             "a raster layer with its releases", "getStacCollection", "rasters", told("StacCollection"), 404),
@@ -227,30 +218,30 @@ def _rasters() -> dict[str, Part]:
             "a release of a raster", "getStacItem", "rasters", told("StacItem", "application/geo+json"), 404),
             "RasterLayer", "release"),
         f"{one}/data": read(asked.ONLY_JSON, operation(
-            "its file; by ranges too", "getStacData", "rasters", {COG: _FILE}, 404), "RasterLayer", "release"),
+            "its file; by ranges too", "getStacData", "rasters", {COG: FILE}, 404), "RasterLayer", "release"),
     }  # fmt: skip
 
 
 def _styles() -> dict[str, Part]:
     picture = {"schema": {"type": "string", "format": "binary"}}
-    written: Content = {media_type: _FILE for media_type, _ in ENCODINGS.values()} | told("MapLibreStyle", MEDIA_TYPE)
+    written: Content = {media_type: FILE for media_type, _ in ENCODINGS.values()} | told("MapLibreStyle", MEDIA_TYPE)
     legend = operation("what its colours mean", "getLegend", "styles",
                        {"image/svg+xml": picture, "image/png": picture}, 404)  # fmt: skip
     legend["responses"] |= problems(501)
     one = "/styles/{styleId}"
     return {
-        "/styles": read(asked.PAGE, operation("all styles", "getStyles", "styles", told("Styles") | _HTML)),
+        "/styles": read(asked.PAGE, operation("all styles", "getStyles", "styles", told("Styles") | HTML)),
         one: read(asked.STYLE, operation(
-            "a style in one of its encodings", "getStyle", "styles", written | _HTML, 404), "styleId"),
+            "a style in one of its encodings", "getStyle", "styles", written | HTML, 404), "styleId"),
         f"{one}/metadata": read(asked.PAGE, operation(
-            "what a style is about", "getStyleMetadata", "styles", told("StyleMetadata") | _HTML, 404), "styleId"),
+            "what a style is about", "getStyleMetadata", "styles", told("StyleMetadata") | HTML, 404), "styleId"),
         f"{one}/legend": read(asked.LEGEND, legend, "styleId"),
         "/collections/{collectionId}/styles": read(asked.PAGE, operation(
-            "the styles of a layer", "getStylesOfLayer", "styles", told("Styles") | _HTML, 404), "TiledLayer"),
+            "the styles of a layer", "getStylesOfLayer", "styles", told("Styles") | HTML, 404), "TiledLayer"),
         "/qgis/project.qgz": read(asked.PROJECT, operation(
-            "the city as a project of QGIS", "getQgisProject", "styles", {PROJECT_TYPE: _FILE})),
+            "the city as a project of QGIS", "getQgisProject", "styles", {PROJECT_TYPE: FILE})),
         "/qgis/{theme}.qlr": read(asked.DEFINITION, operation(
-            "the layers of a theme for QGIS", "getQgisLayers", "styles", {DEFINITION_TYPE: _FILE}, 404), "themeId"),
+            "the layers of a theme for QGIS", "getQgisLayers", "styles", {DEFINITION_TYPE: FILE}, 404), "themeId"),
     }  # fmt: skip
 
 
@@ -271,22 +262,22 @@ def _others() -> dict[str, Part]:
     form = an_object("token", token=TEXT | {"maxLength": 1000})
     sign_in = signing("sign in with a browser", "signIn", requestBody={
         "required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}})  # fmt: skip
-    job = read(asked.PAGE, operation("a job", "getJob", "jobs", told("Job") | _HTML, 404), "jobId")
+    job = read(asked.PAGE, operation("a job", "getJob", "jobs", told("Job") | HTML, 404), "jobId")
     return {
         "/processes": read(asked.PROCESSES, operation(
-            "the questions that can be asked", "getProcesses", "processes", told("Processes") | _HTML)),
+            "the questions that can be asked", "getProcesses", "processes", told("Processes") | HTML)),
         "/processes/{processId}": read(asked.PAGE, operation(
-            "what a process wants to know", "getProcess", "processes", told("Process") | _HTML, 404), "processId"),
+            "what a process wants to know", "getProcess", "processes", told("Process") | HTML, 404), "processId"),
         "/processes/{processId}/execution": {
             "parameters": [*named("processId"), *of(asked.EXECUTION)], "post": execution,
         },
         "/coordination": read(asked.COORDINATION, operation(
-            "the cases of coordination, as a page", "getCoordination", "service", _HTML)),
+            "the cases of coordination, as a page", "getCoordination", "service", HTML)),
         "/account": read(asked.PAGE, operation(
-            "who is signed in", "getAccount", "service", told("Account") | _HTML)) | {"post": sign_in},
+            "who is signed in", "getAccount", "service", told("Account") | HTML)) | {"post": sign_in},
         "/account/sign-out": {
             "parameters": of(asked.PAGE), "post": signing("forget the browser's token", "signOut")},
-        "/jobs": read(asked.JOBS, operation("the jobs of the workers", "getJobs", "jobs", told("Jobs") | _HTML),
+        "/jobs": read(asked.JOBS, operation("the jobs of the workers", "getJobs", "jobs", told("Jobs") | HTML),
                        kind="jobs"),
         "/jobs/{jobId}": job | {"delete": dismiss},
     }  # fmt: skip
