@@ -15,10 +15,11 @@ from shikong.layers import references, yaml_source
 from shikong.layers.code_lists import CodeList, Crosswalk
 from shikong.layers.conflict_rules import ConflictRules, Side
 from shikong.layers.coordination import Coordination
-from shikong.layers.declared import Text
+from shikong.layers.declared import Declared, Text
 from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
 from shikong.layers.find_rules import SiteFind
 from shikong.layers.model import City, Layer
+from shikong.layers.reservoirs import Reservoirs
 from shikong.layers.site_rules import SiteCheck
 from shikong.layers.warning_rules import WarningRules
 
@@ -26,6 +27,12 @@ HOME = Path(__file__).parent
 
 #: The code list whose codes are the rules of layers/conflicts.yml.
 CONFLICT_RULES = "conflict_rule"
+
+#: The declarations that are one file each.
+_ALONE: dict[str, type[Declared]] = {
+    "city.yml": City, "conflicts.yml": ConflictRules, "site_check.yml": SiteCheck, "site_find.yml": SiteFind,
+    "coordination.yml": Coordination, "warning_rules.yml": WarningRules, "reservoirs.yml": Reservoirs,
+}  # fmt: skip
 
 _SEVERITY_COLOURS = {"high": "#C81E1E", "medium": "#E87B16", "low": "#E3C62B"}
 
@@ -44,7 +51,8 @@ class Catalog:
     site_check: SiteCheck | None = None
     site_find: SiteFind | None = None
     coordination: Coordination | None = None
-    warnings: WarningRules | None = None
+    warning_rules: WarningRules | None = None
+    reservoirs: Reservoirs = field(default_factory=Reservoirs)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
@@ -112,7 +120,8 @@ def load(home: Path = HOME) -> Catalog:
         found.site_check,
         found.site_find,
         found.coordination,
-        found.warnings,
+        found.warning_rules,
+        found.reservoirs,
     )
 
 
@@ -129,24 +138,17 @@ class _Found:
     site_check: SiteCheck | None = None
     site_find: SiteFind | None = None
     coordination: Coordination | None = None
-    warnings: WarningRules | None = None
+    warning_rules: WarningRules | None = None
+    reservoirs: Reservoirs = field(default_factory=Reservoirs)
     faults: list[Fault] = field(default_factory=list)
 
     def take(self, path: Path) -> None:
         """Read one file. Raises DeclarationError."""
-        if path == self.home / "city.yml":
-            self.city = yaml_source.read(path, City)
-        elif path == self.home / "conflicts.yml":
-            self.conflicts = yaml_source.read(path, ConflictRules)
-            self.codes[CONFLICT_RULES] = conflict_codes(self.conflicts)
-        elif path == self.home / "site_check.yml":
-            self.site_check = yaml_source.read(path, SiteCheck)
-        elif path == self.home / "site_find.yml":
-            self.site_find = yaml_source.read(path, SiteFind)
-        elif path == self.home / "coordination.yml":
-            self.coordination = yaml_source.read(path, Coordination)
-        elif path == self.home / "warnings.yml":
-            self.warnings = yaml_source.read(path, WarningRules)
+        alone = _ALONE.get(path.name) if path.parent == self.home else None
+        if alone is not None:
+            setattr(self, path.stem, yaml_source.read(path, alone))
+            if alone is ConflictRules:
+                self.codes[CONFLICT_RULES] = conflict_codes(self.conflicts)
         elif path.parent.name == "codes":
             self.faults += _keep(path, yaml_source.read(path, CodeList), self.codes)
         elif path.parent.name == "crosswalks":
@@ -178,8 +180,8 @@ class _Found:
             self.faults.append(Fault(finding, yaml_source.line_of(finding, place), ".".join(place), problem))
         for place, problem in references.of_coordination(self.coordination, self.layers, self.codes):
             self.faults.append(Fault(whom, yaml_source.line_of(whom, place), ".".join(place), problem))
-        warning = self.home / "warnings.yml"
-        for place, problem in references.of_warnings(self.warnings, self.layers):
+        warning = self.home / "warning_rules.yml"
+        for place, problem in references.of_warnings(self.warning_rules, self.layers):
             self.faults.append(Fault(warning, yaml_source.line_of(warning, place), ".".join(place), problem))
 
 

@@ -14,6 +14,7 @@ from shikong.layers.coordination import Coordination
 from shikong.layers.declared import Declared
 from shikong.layers.find_rules import SiteFind
 from shikong.layers.model import City, Layer
+from shikong.layers.reservoirs import Reservoirs
 from shikong.layers.site_rules import SiteCheck
 from shikong.layers.warning_rules import WarningRules
 
@@ -27,6 +28,7 @@ MODELS: dict[str, type[Declared]] = {
     "site_find": SiteFind,
     "coordination": Coordination,
     "warning_rules": WarningRules,
+    "reservoirs": Reservoirs,
 }
 
 

@@ -1,4 +1,4 @@
-"""When the water gives reason for a warning (layers/warnings.yml): limits of values, by four levels.
+"""When the water gives reason for a warning (layers/warning_rules.yml): limits of values, by four levels.
 
 SPDX-License-Identifier: Apache-2.0
 """

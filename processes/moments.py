@@ -38,6 +38,8 @@ def _read(*, end: bool) -> Callable[[Any], datetime | None]:
 
 #: A time of an input; a day means its first moment.
 Start = Annotated[datetime | None, BeforeValidator(_read(end=False), json_schema_input_type=str)]
+#: The same; a day means its last moment.
+End = Annotated[datetime | None, BeforeValidator(_read(end=True), json_schema_input_type=str)]
 
 
 class Known(Inputs):

@@ -15,5 +15,11 @@ PROCESSORS = {
     "coordination-status": "shikong.processes.coordination.status.CoordinationStatus",
     "land-use-change": "shikong.processes.land_use_change.LandUseChange",
     "station-state": "shikong.processes.station_state.StationState",
+    "areal-rainfall": "shikong.processes.hydrology.areal_rainfall.ArealRainfall",
+    "rain-frequency": "shikong.processes.hydrology.rain_frequency.RainFrequency",
+    "drought-index": "shikong.processes.hydrology.drought_index.DroughtIndex",
+    "runoff": "shikong.processes.hydrology.runoff.Runoff",
+    "reservoir-room": "shikong.processes.hydrology.reservoir_room.ReservoirRoom",
+    "water-balance": "shikong.processes.hydrology.water_balance.WaterBalance",
     "culture-this-week": "shikong.processes.culture_this_week.CultureThisWeek",
 }

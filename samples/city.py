@@ -29,6 +29,7 @@ from shikong.samples import (
     hydro,
     lines,
     monitoring,
+    records,
     storms,
     survey,
     terrain,
@@ -46,17 +47,18 @@ PER_VILLAGE, PER_QUARTER = 72.3, 46.5
 @dataclass(frozen=True)
 class Size:
     """How much is generated: about so many parcels (or the whole city), cells of elevation and of land cover in
-    degrees, days of observations."""
+    degrees, days of observations, rain gauges with a record of decades."""
 
     parcels: int
     whole: bool
     elevation_step: float
     cover_step: float
     days: int
+    records: int = 3
 
 
 SIZES: dict[str, Size] = {
-    "tiny": Size(600, False, 0.004, 0.0001, 7),
+    "tiny": Size(600, False, 0.004, 0.0001, 7, 1),
     "small": Size(8_000, False, 0.001, 0.0001, 30),
     "town": Size(60_000, False, 0.001, 0.0002, 30),
     "city": Size(500_000, True, 0.001, 0.0005, 90),
@@ -174,5 +176,7 @@ def _water(
     done("water_quality", file, monitoring.water_quality(base.seed, now, out / file))
     for layer, kind in monitoring.DAILY.items():
         done(layer, f"{layer}.csv", monitoring.daily(base.seed, kind, now, out / f"{layer}.csv"))
+    records_file = out / "hydro_records.csv"
+    done("hydro_records", records_file.name, records.deliver(base.seed, now, size.records, records_file))
     done("precipitation", "precipitation.nc", storms.deliver(rain[-hours:], now, out / "precipitation.nc"))
     return relief

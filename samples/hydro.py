@@ -20,9 +20,11 @@ import numpy as np
 import shapely
 import shapely.ops
 
-from shikong.samples import places, storms, write
+from shikong.layers import catalog
+from shikong.samples import places, reservoir, storms, write
 from shikong.samples.ground import Ground
 from shikong.samples.plane import Floats, generator, shapes_to_degrees, to_metres
+from shikong.samples.reservoir import Kept
 from shikong.samples.terrain import Terrain
 
 DATUM, OLD_DATUM = "1985国家高程基准", "废黄河口"
@@ -74,7 +76,9 @@ BASE_FLOW = {"R01": 820.0, "R04": 46.0}
 
 @dataclass(frozen=True)
 class Gauged:
-    """A station with its place and simulated series over all hours, lead included (None: not observed)."""
+    """A station with its place and simulated series over all hours, lead included (None: not observed).
+
+    kept: of a reservoir."""
 
     station: Station
     lon: float
@@ -82,6 +86,7 @@ class Gauged:
     rain: Floats | None
     stage: Floats | None
     flow: Floats | None
+    kept: Kept | None = None
 
 
 def simulate(ground: Ground, terrain: Terrain, field: Floats) -> list[Gauged]:
@@ -111,7 +116,8 @@ def _gauge(ground: Ground, terrain: Terrain, field: Floats, station: Station) ->
     capacity = 3000.0 if station.river == "R01" else 9.0 * length + 40
     depth = 0.7 + 5.2 * (flow / capacity) ** 0.6
     if station.kind == "RR":
-        depth = 3.0 + 0.0011 * np.cumsum(flow - 1.02 * flow.mean())
+        kept = reservoir.simulate(catalog.default().reservoirs.reservoirs[station.code], flow)
+        return Gauged(station, lon, lat, rain, np.round(kept.level, 2), None, kept)
     bed = terrain.at(lon, lat)
     noise = np.cumsum(rng.normal(0, 0.003, len(flow)))
     stage = np.round(
@@ -211,8 +217,15 @@ def observations(seed: int, gauged: list[Gauged], now: datetime, hours: int, pat
             rows.append({
                 "stcd": item.station.code, "time": times[index], "z": _value(item.stage, index - hours),
                 "q": _value(item.flow, index - hours), "drp": _value(item.rain, index - hours),
+                **_reservoir(item.kept, index - hours),
             })  # fmt: skip
     return write.table(path, rows, "utf-8")
+
+
+def _reservoir(kept: Kept | None, index: int) -> dict[str, float | None]:
+    """What only reservoirs report, by SL 323's names; their level comes under `z`, too, as that of any station."""
+    found = {"rz": kept.level, "w": kept.storage, "inq": kept.inflow, "otq": kept.outflow} if kept else {}
+    return {name: round(float(found[name][index]), 3) if name in found else None for name in ("rz", "w", "inq", "otq")}
 
 
 def _value(series: Floats | None, index: int) -> float | None:

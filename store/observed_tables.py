@@ -1,6 +1,7 @@
 """The tables of an observations layer, derived from its declaration.
 
-`data.<id>__series` has one row per station and parameter; `data.<id>` the values, partitioned by month (UTC);
+`data.<id>__series` has one row per station and parameter; `data.<id>` the values, partitioned by month (UTC; by year
+where all are daily);
 `data.<id>__history` what was corrected or withdrawn. A row names the release that brought it (`_release`); one that
 came live also when it was written (`_recorded`), for the release of a stream stays open for a while. Likewise
 `_superseded` and `_superseded_at`. `quality` is a code of the list observation_quality; 0 is good.
@@ -74,14 +75,16 @@ def ensure(conn: Connection[Any], layer: Layer) -> bool:
 
 
 def ensure_month(conn: Connection[Any], layer: Layer, year: int, month: int) -> None:
-    """Make the partitions of one month (UTC)."""
-    following = (year + month // 12, month % 12 + 1)
+    """Make the partitions of one month (UTC), or of its year where values come a day or more apart."""
+    name, following = f"{year:04}{month:02}", (year + month // 12, month % 12 + 1)
+    if all(declared.interval is not None and declared.interval[-1] == "D" for declared in layer.parameters.values()):
+        name, month, following = f"{year:04}", 1, (year + 1, 1)
     for table, part, room in ((values(layer), layer.id, 100), (hours(layer), f"{layer.id}__hour", 80)):
         conn.execute(
             sql.SQL(
                 "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({}) WITH (fillfactor = {})"
             ).format(
-                sql.Identifier("data", f"{part}__{year:04}{month:02}"),
+                sql.Identifier("data", f"{part}__{name}"),
                 table,
                 sql.Literal(f"{year:04}-{month:02}-01T00:00:00Z"),
                 sql.Literal(f"{following[0]:04}-{following[1]:02}-01T00:00:00Z"),

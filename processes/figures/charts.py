@@ -10,15 +10,20 @@ import unicodedata
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from matplotlib import font_manager, rc_context
 from matplotlib.figure import Figure
 
+from shikong.hydrology.series.frequency import Curve
 from shikong.layers import catalog
+from shikong.layers.declared import Text
 from shikong.processes.base import Rendering
 from shikong.processes.figures import table
+from shikong.processes.figures.courses import Course, Line
+from shikong.processes.figures.probability import Paper
 from shikong.providers.labels import Language
 from shikong.tiles.styles.legend import FONTS
 
@@ -33,6 +38,25 @@ _ALONE = Lock()
 
 # The reader's machine sets the texts; that this one has no letters for them does not matter.
 warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+
+
+class Drawable(Protocol):
+    """One chart of whatever kind."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """What stands at its left side."""
+
+    @property
+    def margin(self) -> float:
+        """The share of the width that is left free at its right side."""
+
+    @property
+    def height(self) -> float:
+        """Inches of it, what stands around it not counted."""
+
+    def draw(self, axes: Any) -> None:
+        """Draw into these axes."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,16 @@ class Panel:
     unit: str
     labels: Sequence[str]
     bars: Sequence[Bars]
+    margin: float = 0.0
+
+    @property
+    def height(self) -> float:
+        """Inches of the bars."""
+        return _BAR * len(self.labels) * len(self.bars)
+
+    def draw(self, axes: Any) -> None:
+        """Draw into these axes."""
+        _draw(axes, self)
 
 
 def width(text: str) -> int:
@@ -60,10 +94,57 @@ def width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WFA" else 1 for letter in text)
 
 
-def drawn(told: dict[str, Any], language: Language) -> list[Panel]:
-    """The charts that an answer's table asks for."""
+def pictures(told: dict[str, Any], language: Language) -> Sequence[Drawable]:
+    """The charts that an answer's table asks for, of whatever kind."""
     chart = told.get("chart")
     if chart is None:
+        return []
+    kinds = {"course": _courses, "frequency": _paper}
+    return kinds[chart["kind"]](told, language) if "kind" in chart else drawn(told, language)
+
+
+def _courses(told: dict[str, Any], language: Language) -> Sequence[Drawable]:
+    chart, columns = told["chart"], {column["name"]: column for column in told["columns"]}
+
+    def lines(names: Sequence[str]) -> list[Line]:
+        return [
+            Line(
+                table.said(columns[name]["title"], language), columns[name]["unit"], [row[name] for row in told["rows"]]
+            )
+            for name in names
+        ]
+
+    # A wall clock, so that the axis has the days and hours of the place.
+    times = [datetime.fromisoformat(row[chart["time"]]).replace(tzinfo=None) for row in told["rows"]]
+    title, bars = table.said(told["title"], language), lines(chart["columns"])
+    if chart["lines"] or len(bars) < 2:
+        return [Course(title, times, bars, lines(chart["lines"]))]
+    return [Course(f"{title} · {each.title}", times, [each]) for each in bars]
+
+
+_WORDS = (
+    Text(zh="频率 P (%)", en="Frequency of reaching or exceeding (%)"), Text(zh="实测", en="Record"),
+    Text(zh="调查", en="Survey"), Text(zh="皮尔逊Ⅲ型", en="Pearson III"),
+)  # fmt: skip
+
+
+def _paper(told: dict[str, Any], language: Language) -> Sequence[Drawable]:
+    chart, columns = told["chart"], {column["name"]: column for column in told["columns"]}
+    rows = [row for row in told["rows"] if row[chart["frequency"]] is not None]
+    up = columns[chart["value"]]
+    along, record, survey, curve = (getattr(word, language) for word in _WORDS)
+    paper = Paper(
+        table.said(told["title"], language), [row[chart["frequency"]] for row in rows],
+        [row[chart["value"]] for row in rows], [bool(row[chart["survey"]]) for row in rows], Curve(**chart["curve"]),
+        (along, f"{table.said(up['title'], language)} ({up['unit']})", record, survey, curve),
+    )  # fmt: skip
+    return [paper]
+
+
+def drawn(told: dict[str, Any], language: Language) -> list[Panel]:
+    """The charts of bars that an answer's table asks for."""
+    chart = told.get("chart")
+    if chart is None or "kind" in chart:
         return []
     rows = [row for row in told[chart["rows"]] if row.get(chart["key"]) is not None]
     columns = {column["name"]: column for column in told["columns"]}
@@ -95,9 +176,9 @@ def _class_colours(chart: dict[str, Any], rows: Sequence[dict[str, Any]]) -> lis
     return [of_code.get(row[chart["key"]]) or of_group.get(row[chart["key"]]) or _COLOURS[0] for row in rows]
 
 
-def svg(panels: Sequence[Panel], label: str | None) -> bytes:
+def svg(panels: Sequence[Drawable], label: str | None) -> bytes:
     """Charts below each other. label: what they have to say of themselves, as that they show samples."""
-    heights = [_BELOW + _ABOVE + _BAR * len(panel.labels) * len(panel.bars) for panel in panels]
+    heights = [_BELOW + _ABOVE + panel.height for panel in panels]
     letters = max((width(text) for panel in panels for text in panel.labels), default=0)
     known = set(font_manager.get_font_names())
     families = [name.strip() for name in FONTS.split(",") if name.strip() in known]
@@ -109,8 +190,8 @@ def svg(panels: Sequence[Panel], label: str | None) -> bytes:
         figure = Figure(figsize=(9, whole))
         left, bottom = min(0.06 + letters * 0.0078, 0.45), 0.0
         for panel, height in zip(reversed(panels), reversed(heights), strict=True):
-            box = (left, (bottom + _BELOW) / whole, 0.96 - left, (height - _BELOW - _ABOVE) / whole)
-            _draw(figure.add_axes(box), panel)
+            box = (left, (bottom + _BELOW) / whole, 0.96 - left - panel.margin, (height - _BELOW - _ABOVE) / whole)
+            panel.draw(figure.add_axes(box))
             bottom += height
         if label:
             figure.text(0.99, 0.995, label, ha="right", va="top", color="#A3261B", fontsize=9)
@@ -138,12 +219,14 @@ def _draw(axes: Any, panel: Panel) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     if number > 1:
-        axes.legend(fontsize=8, frameon=False, loc="lower right")
+        axes.legend(
+            fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=number
+        )
 
 
 def write(answer: dict[str, Any], language: Language) -> bytes:
     """All charts of an answer."""
-    panels = [panel for each in answer["tables"].values() for panel in drawn(each, language)]
+    panels = [panel for each in answer["tables"].values() for panel in pictures(each, language)]
     return svg(panels, table.said(answer["label"], language))
 
 

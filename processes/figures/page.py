@@ -34,7 +34,7 @@ def write(answer: dict[str, Any], language: Language) -> bytes:
 
 
 def _picture(each: dict[str, Any], language: Language) -> str | None:
-    panels = charts.drawn(each, language)
+    panels = charts.pictures(each, language)
     return base64.b64encode(charts.svg(panels, None)).decode() if panels else None
 
 

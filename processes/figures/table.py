@@ -55,6 +55,41 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class TimeChart:
+    """Rows over time. time: the column with the end of each step. columns, lines: what is drawn as such."""
+
+    time: str
+    columns: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The chart in an answer."""
+        return {"kind": "course", "time": self.time, "columns": list(self.columns), "lines": list(self.lines)}
+
+
+@dataclass(frozen=True)
+class FrequencyChart:
+    """Rows on probability paper with a Pearson III curve. frequency: the column in %. survey: the column that says
+    which rows are of a survey."""
+
+    frequency: str
+    value: str
+    survey: str
+    mean: float
+    cv: float
+    cs: float
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The chart in an answer."""
+        return {
+            "kind": "frequency", "frequency": self.frequency, "value": self.value, "survey": self.survey,
+            "curve": {"mean": self.mean, "cv": self.cv, "cs": self.cs},
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Table:
     """totals: sums of rows, apart from them. notes: what has to be known to read it."""
 
@@ -63,7 +98,7 @@ class Table:
     rows: Sequence[Row]
     totals: Sequence[Row] = ()
     notes: Sequence[Text] = ()
-    chart: Chart | None = field(default=None)
+    chart: Chart | TimeChart | FrequencyChart | None = field(default=None)
 
     @property
     def told(self) -> dict[str, Any]:

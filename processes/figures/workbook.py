@@ -36,6 +36,7 @@ def write(answer: dict[str, Any], language: Language) -> bytes:
         for sheet, each in sheets:
             below = _write_table(book, sheet, answer, each, language)
             used = _add_chart(book, sheet, data, charts.drawn(each, language), (below, used))
+            _add_course(book, sheet, each, language, below)
     return file.getvalue()
 
 
@@ -146,6 +147,37 @@ def _add_chart(book: Any, sheet: Any, data: Any, panels: list[charts.Panel], at:
         row += high // 20 + 2
         column += len(panel.bars) + 2
     return column
+
+
+def _add_course(book: Any, sheet: Any, each: dict[str, Any], language: Language, row: int) -> None:
+    """A native chart of a course below its table, on its own cells: columns from above, where there are lines."""
+    chart = each.get("chart", {})
+    if chart.get("kind") != "course":
+        return
+    columns = {column["name"]: number for number, column in enumerate(each["columns"])}
+    titles, place, last = table.header(each, language), sheet.get_name(), 2 + len(each["rows"])
+
+    def series(name: str, **more: Any) -> dict[str, Any]:
+        at = columns[name]
+        return {"name": titles[at], "values": [place, 3, at, last, at],
+                "categories": [place, 3, columns[chart["time"]], last, columns[chart["time"]]], **more}  # fmt: skip
+
+    drawn = book.add_chart({"type": "column"})
+    for name in chart["columns"]:
+        drawn.add_series(series(name, gap=0, y2_axis=bool(chart["lines"])))
+    if chart["lines"]:
+        lines = book.add_chart({"type": "line"})
+        for name in chart["lines"]:
+            lines.add_series(series(name))
+        drawn.set_y2_axis({"reverse": True})
+        if chart["columns"]:
+            lines.combine(drawn)
+        drawn = lines
+    drawn.set_title({"name": table.said(each["title"], language), "name_font": {"size": 12}})
+    drawn.set_x_axis({"label_position": "low", "num_font": {"size": 8}})
+    drawn.set_legend({"position": "bottom"})
+    drawn.set_size({"width": 960, "height": 360})
+    sheet.insert_chart(row, 0, drawn)
 
 
 XLSX = Rendering("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx", write)

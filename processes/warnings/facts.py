@@ -29,8 +29,8 @@ class Facts:
 
 def rules_of(city: Catalog) -> WarningRules:
     """The city's rules for warnings."""
-    assert city.warnings is not None, "layers/warnings.yml is missing"
-    return city.warnings
+    assert city.warning_rules is not None, "layers/warning_rules.yml is missing"
+    return city.warning_rules
 
 
 def stations(conn: Connection[Any], city: Catalog) -> dict[str, dict[str, Any]]:

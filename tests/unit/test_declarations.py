@@ -40,6 +40,8 @@ def test_every_declaration_fits_its_editor_schema() -> None:
             "site_check.yml": "site_check",
             "site_find.yml": "site_find",
             "coordination.yml": "coordination",
+            "reservoirs.yml": "reservoirs",
+            "warning_rules.yml": "warning_rules",
         }
         kind = alone.get(path.name) or folders.get(path.parent.name, "layer")
         jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schemas[kind])

@@ -16,7 +16,7 @@ import pytest
 
 from shikong.layers.declared import Text
 from shikong.processes.figures import charts, page, text, workbook
-from shikong.processes.figures.table import Chart, Column, Table
+from shikong.processes.figures.table import Chart, Column, FrequencyChart, Table, TimeChart
 from shikong.providers.labels import Language
 
 EVIL = '=HYPERLINK("http://x","点")'
@@ -131,3 +131,52 @@ def test_the_page_loads_nothing_and_writes_words_as_words(language: Language) ->
     assert "–" in told
     unlabelled = page.write(answer(label=None), language).decode()
     assert 'class="sample"' not in unlabelled
+
+
+def course(**changed: Any) -> dict[str, Any]:
+    columns = (
+        Column("time", Text(zh="时段末", en="End of step")), Column("rain_mm", Text(zh="雨量", en="Rain"), "mm", 1),
+        Column("flow", Text(zh="流量", en="Discharge"), "m3/s", 1),
+    )  # fmt: skip
+    rows = [{"time": f"2026-07-01T{hour:02}:00+08:00", "rain_mm": None if hour == 3 else 2.0 * hour, "flow": 10.0 + hour}
+            for hour in range(1, 9)]  # fmt: skip
+    chart = changed.pop("chart", TimeChart("time", ("rain_mm",), ("flow",)))
+    return answer(tables={"course": Table(Text(zh="过程", en="Course"), columns, rows, (), (), chart).told})
+
+
+def test_courses_are_drawn_with_rain_from_above_and_lines() -> None:
+    told = charts.write(course(), "en")
+    words = "".join(ET.fromstring(told).itertext())
+    assert "Course" in words
+    assert "Rain (mm)" in words
+    assert "Discharge" in words
+    assert "Jul" not in words, "dates are told alike in both languages"
+    assert told == charts.write(course(), "en")
+    rain = charts.write(course(chart=TimeChart("time", ("rain_mm",))), "zh")
+    assert "流量" not in "".join(ET.fromstring(rain).itertext())
+    several = charts.pictures(course(chart=TimeChart("time", ("rain_mm", "flow")))["tables"]["course"], "zh")
+    assert len(several) == 2
+
+
+def test_courses_are_native_charts_in_workbooks() -> None:
+    for chart, kinds in ((TimeChart("time", ("rain_mm",), ("flow",)), 1), (TimeChart("time", ("rain_mm",)), 1)):
+        book = openpyxl.load_workbook(io.BytesIO(workbook.write(course(chart=chart), "zh")))
+        assert len(book.worksheets[0]._charts) == kinds
+
+
+def test_frequency_curves_are_drawn_on_probability_paper() -> None:
+    columns = (
+        Column("p", Text(zh="频率", en="Frequency"), "%", 1), Column("x", Text(zh="雨量", en="Rain"), "mm", 1),
+        Column("survey", Text(zh="调查", en="Survey")),
+    )  # fmt: skip
+    rows = [
+        {"p": 100 * rank / 12, "x": 200.0 - 10 * rank, "survey": "yes" if rank == 1 else None} for rank in range(1, 12)
+    ]
+    chart = FrequencyChart("p", "x", "survey", 130.0, 0.3, 0.9)
+    told = answer(tables={"curve": Table(Text(zh="曲线", en="Curve"), columns, rows, (), (), chart).told})
+    words = "".join(ET.fromstring(charts.write(told, "zh")).itertext())
+    assert "频率 P (%)" in words
+    assert "调查" in words
+    assert "Cv = 0.30, Cs/Cv = 3.00" in words
+    assert b"svg+xml;base64," in page.write(told, "en")
+    assert openpyxl.load_workbook(io.BytesIO(workbook.write(told, "en"))).sheetnames

@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,9 +16,10 @@ import pandas as pd
 import pytest
 import rasterio
 import shapely
+from scipy.interpolate import PchipInterpolator
 
 from shikong.layers import catalog
-from shikong.samples import city
+from shikong.samples import city, records
 from support.sample_files import NOW, manifest, overlaps, read
 
 CONSTRUCTION = ("07", "08", "09", "10", "11", "12", "13")
@@ -292,3 +293,45 @@ def test_land_cover_and_imagery_follow_the_parcels(sample: Path) -> None:
     assert (red + green + blue)[codes == 80].mean() < (red + green + blue)[codes == 50].mean() / 1.5
     assert (bands[:, codes == 0] == 0).all()
     assert bands[:, codes > 0].min() >= 1
+
+
+def test_daily_rain_has_the_citys_climate_and_its_gaps(sample: Path) -> None:
+    rows = read(sample, "hydro_records")
+    stamps = pd.to_datetime(rows["time"])
+    assert (stamps.dt.strftime("%H:%M%z") == "08:00+0800").all()
+    days = pd.Series(rows["dyp"].to_numpy(), pd.DatetimeIndex(stamps.dt.tz_localize(None)) - pd.Timedelta(hours=32))
+    assert days.index[0] == pd.Timestamp("1961-01-01")
+    assert days.index[-1] == pd.Timestamp("2026-11-23"), "the last day that has ended"
+    whole = days[:"2025"]
+    years = whole.groupby(whole.index.year).sum()
+    assert 480 < years.mean() < 640
+    assert 250 < years.min() < years.max() < 1300
+    summer = days[days.index.month.isin([6, 7, 8, 9])].sum() / days.sum()
+    assert 0.68 < summer < 0.82
+    assert 3 <= (days > 100).sum() <= 30
+    assert 50 < (days > 0).sum() / 66 < 85
+    assert days["1967-07":"1967-08"].empty
+    later, _ = records.rain(city.SEED, date(2030, 1, 1))
+    assert len(later) > len(days)
+
+
+def test_a_longer_record_is_the_same_as_far_as_both_go() -> None:
+    short, long = (records.rain(5, date(year, 12, 31))[1] for year in (1990, 2001))
+    for code, values in short.items():
+        # Years are drawn as a whole and days one after the other, so that later ones change none before them.
+        assert np.array_equal(values, long[code][: len(values)], equal_nan=True), code
+
+
+def test_the_reservoirs_level_and_storage_belong_together(sample: Path) -> None:
+    declared = catalog.load().reservoirs.reservoirs["31156100"]
+    rows = read(sample, "hydro_observations")
+    mine = rows[rows["stcd"] == "31156100"].dropna(subset=["rz"])
+    assert (mine["z"] == mine["rz"].round(2)).all()
+    assert mine["rz"].between(declared.dead_level, declared.crest_level).all()
+    levels, storages = zip(*declared.curve, strict=True)
+    assert mine["w"].to_numpy() == pytest.approx(PchipInterpolator(levels, storages)(mine["rz"]), abs=1e-3)
+    times = pd.DatetimeIndex(pd.to_datetime(mine["time"]))
+    hours = np.diff(times) == np.timedelta64(1, "h")
+    flows = (mine["inq"] - mine["otq"]).to_numpy()[1:] * 0.0036
+    assert np.diff(mine["w"])[hours] == pytest.approx(flows[hours], abs=0.006)
+    assert rows[rows["stcd"] != "31156100"][["rz", "w", "inq", "otq"]].isna().all(axis=None)

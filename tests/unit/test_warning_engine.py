@@ -17,7 +17,7 @@ from shikong.layers import catalog
 from shikong.layers.warning_rules import LEVELS, WarningRules
 from shikong.processes.warnings.engine import Engine, Series, Verdict, judge, judge_groups
 
-RULES = catalog.default().warnings
+RULES = catalog.default().warning_rules
 assert RULES is not None
 NOW = datetime(2026, 7, 20, 8, tzinfo=UTC)
 STATION = {"stcd": "S1", "rvnm": "徒骇河", "wrz": 32.0, "grz": 33.5, "obhtz": 34.2, "hnlz": 27.0, "oblwz": 26.1}
