@@ -312,7 +312,6 @@ def main() -> None:
         _show(console, account, stored, missing, strange)
     finally:
         stage.close()
-        shutil.copy(home / "receiver.log", "/tmp/soak-receiver.log")
         shutil.rmtree(home, ignore_errors=True)
 
 
