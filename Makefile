@@ -2,7 +2,7 @@
 SIZE ?= small
 BIN := .venv/bin
 
-.PHONY: help up down test test-clients bench bench-load bench-history bench-raster bench-tiles bench-conflicts bench-site-check bench-hydrology lint format setup setup-dev setup-clients clean
+.PHONY: help up down test test-clients bench bench-load bench-history bench-raster bench-tiles bench-conflicts bench-site-check bench-hydrology bench-telemetry bench-watershed lint format setup setup-dev setup-clients clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ bench-telemetry: setup-dev ## ten thousand stations for ten minutes, with receiv
 
 bench-hydrology: setup-dev ## print how well the daily model does on real basins that lie beside the project
 	@$(BIN)/python bench/hydrology.py
+
+bench-watershed: setup-dev ## print how long a click for a watershed takes on 25 million cells, beside pyflwdir
+	@$(BIN)/python bench/watershed.py
 
 lint: setup-dev ## style, types and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy typings/shikong && $(BIN)/lint-imports

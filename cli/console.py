@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from shikong.hydrology.terrain.errors import TerrainError
 from shikong.ingest.errors import IngestError
 from shikong.layers.errors import DeclarationError, UnknownLayer
 from shikong.processes.errors import ProcessError
@@ -26,7 +27,7 @@ def clear_errors() -> Iterator[None]:
     """Print our own errors as a message and leave with status 1; a defect keeps its trace."""
     try:
         yield
-    except (IngestError, DeclarationError, UnknownLayer, StoreError, ProcessError) as error:
+    except (IngestError, DeclarationError, UnknownLayer, StoreError, ProcessError, TerrainError) as error:
         err.print(f"[red]✗[/] {error}", soft_wrap=True)
         raise typer.Exit(1) from error
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from shikong.cli import accounts, conflicts, data, history, jobs, layers, quarantine, receive, service, tiles
+from shikong.cli import accounts, conflicts, data, history, jobs, layers, quarantine, receive, service, terrain, tiles
 from shikong.store.principal import acting_as, user_of_process
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ for command in (
     history.rollback,
     history.diff,
     history.report,
+    terrain.terrain,
 ):
     app.command()(command)
 for command in (

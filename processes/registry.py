@@ -21,5 +21,9 @@ PROCESSORS = {
     "runoff": "shikong.processes.hydrology.runoff.Runoff",
     "reservoir-room": "shikong.processes.hydrology.reservoir_room.ReservoirRoom",
     "water-balance": "shikong.processes.hydrology.water_balance.WaterBalance",
+    "watershed": "shikong.processes.hydrology.watershed.Watershed",
+    "river-trace": "shikong.processes.hydrology.river_trace.RiverTrace",
+    "stream-network": "shikong.processes.hydrology.stream_network.StreamNetwork",
+    "inundation": "shikong.processes.hydrology.inundation.Inundation",
     "culture-this-week": "shikong.processes.culture_this_week.CultureThisWeek",
 }

@@ -29,7 +29,7 @@ _NEWEST = """
     FROM {stations} AS s
     LEFT JOIN {series} AS r ON r.station = s.stcd AND r.parameter = 'z'
     LEFT JOIN LATERAL (
-        SELECT o.time, o.value FROM {table} AS o WHERE o.series = r.id AND o.time <= %(until)s
+        SELECT o.time, o.value FROM {table} AS o WHERE o.series = r.id AND o.time <= %(until)s AND o.quality = 0
         ORDER BY o.time DESC LIMIT 1
     ) AS z ON true
     WHERE %(station)s::text IS NULL OR s.stcd = %(station)s
@@ -40,7 +40,7 @@ _VALUES = """
     SELECT r.station, r.parameter, o.time, o.value
     FROM {series} AS r JOIN {table} AS o ON o.series = r.id
     WHERE (%(station)s::text IS NULL AND r.parameter = 'z' OR r.station = %(station)s) AND o.time > %(start)s
-      AND o.time <= %(until)s
+      AND o.time <= %(until)s AND o.quality = 0
     ORDER BY r.station, o.time
 """
 

@@ -50,7 +50,7 @@ _VALUES = """
     SELECT r.parameter, o.time, o.value
     FROM {series} AS r JOIN {table} AS o ON o.series = r.id
     WHERE r.station = %(station)s AND r.parameter = ANY (%(parameters)s)
-      AND o.time >= %(start)s AND o.time <= %(end)s
+      AND o.time >= %(start)s AND o.time <= %(end)s AND o.quality = 0
     ORDER BY o.time LIMIT {limit}
 """
 

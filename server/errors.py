@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from shikong.hydrology.terrain.errors import TerrainError
 from shikong.ingest.edit_errors import (
     FeatureExists,
     NoSuchFeature,
@@ -52,6 +53,7 @@ STATUS: dict[type[Exception], tuple[HTTPStatus, str]] = {
     NoFont: (HTTPStatus.NOT_IMPLEMENTED, "NoFont"),
     CannotPrint: (HTTPStatus.NOT_IMPLEMENTED, "CannotPrint"),
     UnknownLayer: (HTTPStatus.NOT_FOUND, "NotFound"),
+    TerrainError: (HTTPStatus.UNPROCESSABLE_ENTITY, "NoAnswer"),
     NotKept: (HTTPStatus.GONE, "Gone"),
     NotPublished: (HTTPStatus.NOT_FOUND, "NotFound"),
     NoSuchJob: (HTTPStatus.NOT_FOUND, "NoSuchJob"),
