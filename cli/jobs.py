@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
@@ -24,7 +25,7 @@ from shikong.ingest.jobs.chores import Chore
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
 from shikong.processes.coordination import cases, lapse, tasks
-from shikong.processes.warnings import mqtt
+from shikong.processes.warnings import affected, mqtt
 from shikong.processes.warnings.watch import Watch
 from shikong.server import logs
 from shikong.store import database, jobs, queue
@@ -50,11 +51,20 @@ def worker(
 
 @contextmanager
 def _watching(store: Database, city: Catalog) -> Iterator[None]:
-    """Watch what arrives for warnings, beside the jobs; a broker (SHIKONG_MQTT) hears of them, too."""
+    """Watch what arrives for warnings, beside the jobs; a broker (SHIKONG_MQTT) hears of them, too. What they affect is
+    found out after them, one at a time."""
     stop, broker = threading.Event(), os.environ.get("SHIKONG_MQTT")
-    with mqtt.publisher(broker, store, city) if broker else nullcontext(lambda codes: None) as tell:
+    with (
+        mqtt.publisher(broker, store, city) if broker else nullcontext(lambda codes: None) as tell,
+        ThreadPoolExecutor(1, "affected") as later,
+    ):
+
+        def heard(codes: list[str]) -> None:
+            tell(codes)
+            later.submit(copy_context().run, affected.assess, store, city, codes)
+
         context = copy_context()  # the thread acts in the worker's name
-        watching = threading.Thread(target=context.run, args=(Watch(store, city, tell).run, stop), name="watch")
+        watching = threading.Thread(target=context.run, args=(Watch(store, city, heard).run, stop), name="watch")
         watching.start()
         try:
             yield

@@ -30,7 +30,7 @@ _QUIET = 30.0
 #: Seconds until the next attempt when the database is away.
 _AWAY = 2.0
 
-#: What is told of each warning that has changed, by its code.
+#: Hears of warnings that have changed, by their codes.
 Tell = Callable[[list[str]], None]
 
 

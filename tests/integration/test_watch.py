@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import json
+import random
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from psycopg import sql
 from shikong.ingest.edits import Operation
 from shikong.layers import catalog
 from shikong.processes.coordination import cases
+from shikong.processes.warnings import rehearsal
 from shikong.processes.warnings.watch import Watch
 from shikong.store import observations
 from shikong.store.database import Database
@@ -146,6 +148,40 @@ def test_what_rests_on_generated_values_is_marked_as_generated(store: Database, 
     load(store, path, "hydro_observations")
     Watch(store, CITY).once(NOW)
     assert {one["origin"] for one in _warnings(store) if one["subject"] == "S1"} == {"generated"}
+
+
+def test_a_rehearsal_says_what_the_watch_said(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same values, hour by hour as they arrive, and all at once afterwards."""
+    chance = random.Random(7)
+    hours = [NOW - timedelta(hours=back) for back in range(60, -1, -1)]
+    levels = {"S1": 31.0, "S2": 29.0}
+    watch, seen = Watch(store, CITY), []
+    for hour in hours:
+        for station, level in levels.items():
+            levels[station] = min(max(level + chance.gauss(0.02, 0.4), 28.0), 35.0)
+        rain = max(0.0, chance.gauss(4, 9))
+        _come(store, *((station, "z", hour, round(level, 2)) for station, level in levels.items()),
+              ("P1", "drp", hour, round(rain, 1)))  # fmt: skip
+        seen += [(event.at, event.change, event.subject, event.level) for event in watch.once(hour)]
+    assert len({subject for _, _, subject, _ in seen}) > 5
+    assert {change for _, change, _, _ in seen} == {"issue", "raise", "lower", "lift"}
+    monkeypatch.setattr(rehearsal, "default_database", lambda: store)
+    told = rehearsal.Rehearsal({"name": "x"}).answer(
+        rehearsal.Storm.model_validate({"start": hours[0].isoformat(), "end": hours[-1].isoformat()})
+    )
+    found = [
+        (datetime.fromisoformat(one["at"]), one["change"], (one["rule"], one["subject"]), one["level"])
+        for one in told["events"]
+    ]
+    assert sorted(found) == sorted(seen)
+    assert told["highest"]["red"] + told["highest"]["orange"] > 0
+    heavier = rehearsal.Rehearsal({"name": "x"}).answer(
+        rehearsal.Storm.model_validate(
+            {"start": hours[0].isoformat(), "end": hours[-1].isoformat(), "rain_factor": 4, "stage_shift_m": 2}
+        )
+    )
+    assert heavier["highest"]["red"] > told["highest"]["red"]
+    assert heavier["actions"]
 
 
 def test_the_running_watch_warns_within_seconds_and_tells_of_it(store: Database) -> None:

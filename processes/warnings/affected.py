@@ -1,0 +1,68 @@
+"""Who and what a flood would reach: the stage of a warning held against the ground (HAND).
+
+It takes longer than a warning may wait, and so follows it.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import sql
+
+from shikong.hydrology.terrain.errors import TerrainError
+from shikong.ingest.edits import Operation
+from shikong.layers.catalog import Catalog
+from shikong.processes.base import BadInput
+from shikong.processes.coordination import cases
+from shikong.processes.hydrology.inundation import Inundation, Level
+from shikong.processes.warnings.facts import rules_of
+from shikong.processes.warnings.publishing import IN_FORCE
+from shikong.store import tables
+from shikong.store.database import Database
+from shikong.store.errors import StoreError
+
+#: Parameters that are the level of a river; those of reservoirs and sluices say nothing of the land along one.
+_STAGES = ("z",)
+
+#: Along a river a level is taken to hold so far, km.
+_REACH = 5.0
+
+_CHANGED = """
+    SELECT code, state, subject, value, evidence FROM {} WHERE code = ANY (%(codes)s) AND state = ANY (%(states)s)
+"""
+
+
+def assess(database: Database, city: Catalog, codes: Sequence[str]) -> int:
+    """Say of warnings of a river's stage what they affect; returns of how many. Others are left alone."""
+    layer = city.layer(rules_of(city).published_as)
+    query = sql.SQL(_CHANGED).format(tables.table(layer))
+    rows = database.thread_fetch(query, {"codes": list(codes), "states": list(IN_FORCE)})
+    operations = []
+    for code, state, station, value, evidence in rows:
+        if json.loads(evidence).get("parameter") not in _STAGES or "over" in json.loads(evidence):
+            continue
+        told = json.dumps(at_stage(station, value), ensure_ascii=False)
+        step = "assess" if state == "active" else "assess_acknowledged"
+        values = {"affected": told, "state": state}
+        operations.append(Operation(layer, "update", code, None, values, None, False, step=step))
+    if operations:
+        cases.apply(database, city, operations)
+    return len(operations)
+
+
+def at_stage(station: str, level: float) -> dict[str, Any]:
+    """What is under water when a river stands so high (m) at a station; or the reason why nobody knows."""
+    people = {"people": None, "people_reason": {"zh": "没有人口图层", "en": "there is no layer of population"}}
+    level_there = {"station": station, "level_m": level, "reach_km": _REACH}
+    try:
+        told = Inundation({"name": Inundation.id}).answer(Level.model_validate(level_there))
+    except (BadInput, TerrainError, StoreError) as error:
+        return {"area_ha": None, "reason": str(error), **people}
+    return {
+        "area_ha": told["area_ha"], "level_m": level, "reach_km": _REACH, "met": told["tables"]["met"]["rows"],
+        "places": told["tables"]["places"]["rows"], **people,
+    }  # fmt: skip

@@ -1,0 +1,192 @@
+"""What would the rules have said? A past storm, as it was or made heavier, through the same rules as what arrives.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from psycopg import Connection, sql
+from pydantic import Field
+
+from shikong.layers import catalog
+from shikong.layers.catalog import Catalog
+from shikong.layers.declared import Text
+from shikong.layers.warning_rules import LEVELS, WarningRules
+from shikong.processes.base import BadInput, Process, titled
+from shikong.processes.moments import End, Known, Start
+from shikong.processes.warnings import facts, publishing
+from shikong.processes.warnings.engine import (
+    Engine,
+    Event,
+    Observed,
+    Series,
+    Stations,
+    Subject,
+    Verdict,
+    judge,
+    judge_groups,
+)
+from shikong.store import observations, observed_tables, tables
+from shikong.store.database import default as default_database
+from shikong.store.database import one_state
+
+#: How long a rehearsal may be, and how many values it may look at.
+LONGEST, MOST = timedelta(days=92), 2_000_000
+
+_VALUES = """
+    SELECT s.station, s.parameter, o.times, o.values, o.made_up
+    FROM unnest(%(parameters)s::text[], %(reach)s::interval[]) AS w (parameter, reach)
+    JOIN {series} AS s ON s.parameter = w.parameter
+    CROSS JOIN LATERAL (
+        SELECT array_agg(extract(epoch FROM time)::float8 ORDER BY time) AS times,
+            array_agg(value ORDER BY time) AS values, bool_or(origin = 'generated') AS made_up
+        FROM {table} AS t
+        WHERE t.series = s.id AND t.time > %(start)s - w.reach AND t.time <= %(end)s AND t.quality = 0
+    ) AS o
+    WHERE o.times IS NOT NULL
+"""
+
+
+class Storm(Known):
+    """Which storm, and what is changed about it."""
+
+    start: Start = Field(json_schema_extra=titled("起始时间（日期指当日始）", "From (a day means its first moment)"))
+    end: End = Field(json_schema_extra=titled("结束时间（日期指当日末）", "Until (a day means its last moment)"))
+    rain_factor: float = Field(
+        1.0, ge=0, le=10, json_schema_extra=titled("雨量放大倍数", "Rain, so many times what it was")
+    )
+    stage_shift_m: float = Field(
+        0.0, ge=-20, le=20, json_schema_extra=titled("水位抬高（米）", "Levels, so many metres higher than they were")
+    )
+
+
+@dataclass(frozen=True)
+class _Storm:
+    """Values of all stations. generated: whether some of them are."""
+
+    observed: dict[str, dict[str, Series]]
+    generated: bool
+
+
+class Rehearsal(Process):
+    """Runs a storm through the rules for warnings."""
+
+    id = "warning-rehearsal"
+    title = Text(zh="预警预演", en="Rehearsal of warnings")
+    description = Text(
+        zh="把过去的一场雨洪（可放大雨量、抬高水位）按实时预警的同一套规则快速重演：何时、何处、何级预警，依据与应对措施。不发布预警。",
+        en="Runs a past storm, as it was or with more rain and higher levels, through the very rules that warn now: "
+        "when and where which warning, on what evidence, and what is to be done. Nothing is published.",
+    )
+    inputs = Storm
+
+    def answer(self, inputs: Storm) -> dict[str, Any]:
+        """The warnings in their order, and the actions of the plan. Raises BadInput."""
+        assert inputs.start is not None
+        assert inputs.end is not None
+        start, end = inputs.start.astimezone(UTC), inputs.end.astimezone(UTC)
+        if not timedelta(0) < end - start <= LONGEST:
+            raise BadInput("end", f"must be after start, and at most {LONGEST.days} days after it")
+        city, database = catalog.default(), default_database()
+        rules = facts.rules_of(city)
+        with database.thread_session() as conn, one_state(conn):
+            stations = facts.stations(conn, city)
+            storm = _read(conn, city, start, end, inputs)
+        events = list(run(rules, stations, storm.observed, start, end))
+        told = [_told(city, event, stations) for event in events]
+        return {
+            "start": start.isoformat(), "end": end.isoformat(),
+            "origin": "generated" if storm.generated else "delivered",
+            "changed": {"rain_factor": inputs.rain_factor, "stage_shift_m": inputs.stage_shift_m},
+            "events": told, "highest": _highest(events), "actions": _actions(city, events),
+        }  # fmt: skip
+
+
+def run(rules: WarningRules, stations: Stations, observed: Observed, start: datetime, end: datetime) -> Iterator[Event]:
+    """The events of a stretch of time, at each moment at which a value came."""
+    engine = Engine(rules)
+    verdicts: dict[Subject, Verdict] = {}
+    for now, concerned in _moments(observed, start, end):
+        fresh = judge(rules, stations, {station: observed[station] for station in concerned}, now)
+        verdicts |= fresh
+        yield from engine.step({**fresh, **judge_groups(rules, stations, verdicts, now)}, now)
+
+
+def _moments(observed: Observed, start: datetime, end: datetime) -> Iterator[tuple[datetime, set[str]]]:
+    """The moments at which values came, and of which stations."""
+    came: dict[float, set[str]] = {}
+    for station, series in observed.items():
+        for one in series.values():
+            within = (one.times >= start.timestamp()) & (one.times <= end.timestamp())
+            for at in one.times[within].tolist():
+                came.setdefault(at, set()).add(station)
+    for at in sorted(came):
+        yield datetime.fromtimestamp(at, UTC), came[at]
+
+
+def _read(conn: Connection[Any], city: Catalog, start: datetime, end: datetime, inputs: Storm) -> _Storm:
+    """What came in the time, changed as is asked for. Raises BadInput."""
+    rules = facts.rules_of(city)
+    layer = city.layer(rules.layer)
+    reach = facts.windows(rules)
+    known: sql.Composable = tables.table(layer)
+    if inputs.as_of is not None:
+        known = observations.known_at(layer, sql.SQL("%(known_at)s"))
+    query = sql.SQL(_VALUES).format(table=known, series=observed_tables.series(layer))
+    params = {"parameters": list(reach), "reach": list(reach.values()), "start": start, "end": end,
+              "known_at": inputs.as_of}  # fmt: skip
+    observed: dict[str, dict[str, Series]] = {}
+    number, generated = 0, False
+    for station, parameter, times, values, made_up in conn.execute(query, params):
+        number += len(times)
+        if number > MOST:
+            raise BadInput("end", f"there are more than {MOST:,} values in that time; rehearse less of it at once")
+        found = np.array(values)
+        if layer.parameters[parameter].cell_method == "sum":
+            found = found * inputs.rain_factor
+        elif layer.parameters[parameter].unit == "m":
+            found = found + inputs.stage_shift_m
+        observed.setdefault(station, {})[parameter] = Series(np.array(times), found)
+        generated = generated or bool(made_up)
+    return _Storm(observed, generated)
+
+
+def _told(city: Catalog, event: Event, stations: Stations) -> dict[str, Any]:
+    values = publishing.told(city, event, stations)
+    names = ("rule", "hazard", "level", "subject", "name", "stations", "headline_zh", "headline_en", "value",
+             "threshold", "unit", "observed_at")  # fmt: skip
+    return {"at": event.at.isoformat(), "change": event.change} | {name: values[name] for name in names}
+
+
+def _highest(events: list[Event]) -> dict[str, int]:
+    """How many warnings reached which level at most."""
+    rank: dict[Subject, int] = {}
+    for event in events:
+        if event.change in ("issue", "raise"):
+            rank[event.subject] = max(rank.get(event.subject, 0), LEVELS.index(event.level))
+    counted = Counter(LEVELS[one] for one in rank.values())
+    return {level: counted.get(level, 0) for level in LEVELS}
+
+
+def _actions(city: Catalog, events: list[Event]) -> list[dict[str, Any]]:
+    """What the plan says is to be done, in the order in which it becomes due."""
+    rules = facts.rules_of(city)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for event in events:
+        if event.change not in ("issue", "raise"):
+            continue
+        hazard = rules.hazard(event.subject[0])
+        for action in rules.plans.get(hazard, {}).get(event.level, ()):
+            told = {
+                "due": event.at.isoformat(), "hazard": hazard, "level": event.level, "because": event.subject[1],
+                "title": action.title.model_dump(), "department": action.department.model_dump(),
+            }  # fmt: skip
+            found.setdefault((action.title.en, hazard), told)
+    return list(found.values())

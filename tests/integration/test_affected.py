@@ -1,0 +1,43 @@
+"""What a warning's stage would flood, told with the warning, on the sample city's ground.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from psycopg import sql
+
+from shikong.layers import catalog
+from shikong.processes.warnings import affected
+from shikong.processes.warnings.watch import Watch
+from shikong.store.database import Database
+from shikong.store.principal import Principal, acting_as
+
+CITY = catalog.default()
+
+
+@pytest.fixture
+def warned(sample_store: Database) -> Any:
+    """The sample city with the warnings of its last values, as the worker would have them."""
+    newest = sample_store.thread_fetch(sql.SQL("SELECT max(time) FROM data.hydro_observations__latest"))[0][0]
+    with acting_as(Principal("worker:test", ("worker",))):
+        yield Watch(sample_store, CITY).once(newest), sample_store
+
+
+def test_warnings_of_a_stage_say_what_is_under_water_or_why_nobody_knows(warned: Any) -> None:
+    events, store = warned
+    assert ("flood_stage", "31150300") in {event.subject for event in events}
+    query = sql.SQL("SELECT code, subject, affected FROM data.warnings WHERE rule = 'flood_stage' ORDER BY subject")
+    codes = [code for code, _, _ in store.thread_fetch(query)]
+    assert affected.assess(store, CITY, codes) == len(codes)
+    found = {subject: json.loads(told) for _, subject, told in store.thread_fetch(query)}
+    assert found["31150300"].get("area_ha", 0) > 0
+    assert all(row["features"] >= 0 and "title" in row for row in found["31150300"]["met"])
+    for told in found.values():
+        assert told["people"] is None
+        assert told["people_reason"]
+        assert (told["area_ha"] is None) == ("reason" in told)
