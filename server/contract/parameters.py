@@ -25,7 +25,7 @@ from shikong.tiles.matrix import MAX_ZOOM, SERVED
 Part = dict[str, Any]
 
 _TEXT: Part = {"type": "string"}
-_LENGTH: Part = {"type": "number", "exclusiveMinimum": 0, "maximum": 20_100}
+_LENGTH: Part = {"type": "number", "minimum": 0.001, "maximum": 20_100}
 _UNITS: Part = {"type": "string", "enum": ["m", "km"]}
 _FLAG: Part = {"type": "boolean", "default": False}
 _OFFSET: Part = {"type": "integer", "minimum": 0, "maximum": rules.MAX_OFFSET, "default": 0}

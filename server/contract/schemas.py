@@ -133,9 +133,9 @@ _OTHERS: dict[str, Part] = {
         "tileMatrixSets", tileMatrixSets=a_list(an_object("id links", id=TEXT, title=TEXT, links=_LINKS)), links=_LINKS,
     ),
     "TileMatrixSet": an_object("id crs tileMatrices", id=TEXT, crs=TEXT, title=TEXT, tileMatrices=a_list(ANYTHING)),
-    "Instances": an_object("instances links", instances={"type": "array", "items": ANYTHING}, links=ANYTHING),
+    "Instances": an_object("instances links", instances=a_list(ANYTHING), links=_LINKS),
     "Instance": an_object("id title extent data_queries links", id=TEXT, title=TEXT, extent=ANYTHING,
-                          data_queries=ANYTHING, links=ANYTHING),
+                          data_queries=ANYTHING, links=_LINKS),
     "Coverage": an_object(
         "type", type=one_of("Coverage", "CoverageCollection"), domain=ANYTHING, parameters=ANYTHING, ranges=ANYTHING,
     ),
