@@ -2,7 +2,7 @@
 SIZE ?= small
 BIN := .venv/bin
 
-.PHONY: help up down test test-clients bench bench-load bench-history bench-raster bench-tiles bench-conflicts bench-site-check bench-hydrology bench-telemetry bench-watershed lint format setup setup-dev setup-clients clean
+.PHONY: help up down test test-clients bench bench-load bench-history bench-raster bench-tiles bench-conflicts bench-site-check bench-hydrology bench-observations bench-telemetry bench-watershed lint format setup setup-dev setup-clients clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ bench-site-check: setup-dev ## print how long site checks of a whole city take, 
 
 bench-telemetry: setup-dev ## ten thousand stations for ten minutes, with receiver and database killed in between
 	@$(BIN)/python bench/telemetry.py
+
+bench-observations: setup-dev ## print how quick series and last values are with a hundred million values on disk
+	@$(BIN)/python bench/observations.py
 
 bench-hydrology: setup-dev ## print how well the daily model does on real basins that lie beside the project
 	@$(BIN)/python bench/hydrology.py

@@ -146,6 +146,24 @@ def site_check(dsn: str, folder: Path, layers: Path, config: Path) -> Iterator[S
 
 
 @contextmanager
+def series(dsn: str, folder: Path) -> Iterator[tuple[int, int]]:
+    """The service, and an application that does nothing but series as CSV (`observations.py`): their ports."""
+    ours = {
+        "DATABASE_URL": dsn, "SHIKONG_DATA": str(folder / "shikong-data"),
+        "PYGEOAPI_CONFIG": str(ROOT / "pygeoapi-config.yml"),
+    }  # fmt: skip
+    app, hello = (
+        ("observations:create_app", "--factory"),
+        "/series?station=x&parameter=q&start=2025-01-01&end=2025-01-02",
+    )
+    with (
+        _server("shikong", "", folder=folder, say_hello="/conformance", environment=ours) as (port, _),
+        _server("series", *app, folder=folder, say_hello=hello, environment={"BENCH_DSN": dsn}) as (other, _),
+    ):
+        yield port, other
+
+
+@contextmanager
 def _minimal(dsn: str, folder: Path) -> Iterator[Server]:
     app, hello = ("minimal:create_app", "--factory"), "/items?bbox=0,0,1,1&limit=1"
     with _server(

@@ -21,6 +21,7 @@ PROCESSORS = {
     "runoff": "shikong.processes.hydrology.runoff.Runoff",
     "reservoir-room": "shikong.processes.hydrology.reservoir_room.ReservoirRoom",
     "water-balance": "shikong.processes.hydrology.water_balance.WaterBalance",
+    "water-quality": "shikong.processes.hydrology.water_quality.WaterQuality",
     "warning-rehearsal": "shikong.processes.warnings.rehearsal.Rehearsal",
     "watershed": "shikong.processes.hydrology.watershed.Watershed",
     "river-trace": "shikong.processes.hydrology.river_trace.RiverTrace",

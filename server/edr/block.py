@@ -7,7 +7,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,7 +38,10 @@ KINDS: tuple[Kind, ...] = ("position", "radius", "area", "cube", "trajectory", "
 
 _FAR = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
-_COVERAGEJSON = "application/prs.coverage+json"
+_COVERAGEJSON, _CSV = "application/prs.coverage+json", "text/csv; charset=utf-8"
+
+#: Bytes of CSV that are sent at once.
+_PIECE = 1_000_000
 
 _RUNS = """
     SELECT id, source, kind, published_at, time_from, time_to FROM shikong.release
@@ -70,7 +74,7 @@ async def get_query(
     }  # fmt: skip
     query = observed.values(given.question)
     if form == "csv":
-        return _csv(context, layer, given, query, params)
+        return await _csv(context, layer, given, query, params)
     rows = await context.database.fetch(
         sql.SQL("{} LIMIT {}").format(query, sql.Literal(MAX_VALUES // len(given.question.columns()) + 1)), params
     )
@@ -96,7 +100,7 @@ async def _told(answer: Answer, form: str, layer: Layer) -> Response:
             return Response(orjson.dumps(document), media_type=_COVERAGEJSON)
 
 
-def _csv(
+async def _csv(
     context: Context, layer: Layer, given: questions.Asked, query: sql.Composed, params: dict[str, Any]
 ) -> Response:
     names = ["station", "time", *given.question.columns()]
@@ -108,24 +112,31 @@ def _csv(
     )
     copy = sql.SQL("COPY (SELECT {} FROM ({}) AS rows) TO STDOUT (FORMAT csv, HEADER)").format(columns, query)
 
-    async def lines() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncGenerator[bytes]:
+        """The rows, some together: one message for each would cost more than the row."""
+        held = bytearray()
         async with context.database.session() as conn, conn.cursor() as cursor, cursor.copy(copy, params) as out:
-            async for piece in out:
-                yield bytes(piece)
+            async for row in out:
+                held += row
+                if len(held) >= _PIECE:
+                    yield bytes(held)
+                    held.clear()
+        yield bytes(held)
 
+    # What fits in one piece is sent whole; what is wrong with a query is told before anything is sent.
+    made = pieces()
+    first = await anext(made)
     headers = {"Content-Disposition": f'attachment; filename="{layer.id}.csv"'}
-    return StreamingResponse(_gathered(lines()), media_type="text/csv; charset=utf-8", headers=headers)
+    if len(first) < _PIECE:
+        return Response(first, media_type=_CSV, headers=headers)
+    return StreamingResponse(_then(first, made), media_type=_CSV, headers=headers)
 
 
-async def _gathered(lines: AsyncIterator[bytes], size: int = 65_536) -> AsyncIterator[bytes]:
-    """Lines together: one message for each would cost more than its line."""
-    held = bytearray()
-    async for line in lines:
-        held += line
-        if len(held) >= size:
-            yield bytes(held)
-            held.clear()
-    yield bytes(held)
+async def _then(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    async with aclosing(rest):
+        yield first
+        async for piece in rest:
+            yield piece
 
 
 async def _stations(context: Context, given: questions.Asked) -> list[Station]:
