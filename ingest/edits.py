@@ -268,8 +268,10 @@ def _publish(conn: Connection[Any], catalog: Catalog, edits: list[_Edit]) -> dic
     written = [edit for edit in edits if edit.record is not None]
     ending = [edit.key for edit in edits if edit.record is None]
     known = releases.before(conn, layer)
+    made_up = all(edit.record["origin"] == "generated" for edit in edits if edit.record is not None)
+    first: Literal["delivered", "generated"] = "generated" if written and made_up else "delivered"
     options = Options(
-        origin=known.origin if known else "delivered", valid_from=begins if layer.versioned else None,
+        origin=known.origin if known else first, valid_from=begins if layer.versioned else None,
         mode="update", kind="edit", ending=tuple(ending),
     )  # fmt: skip
     if not written:

@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -29,10 +30,12 @@ import pytest
 
 from shikong.cli.data import load_sample
 from shikong.layers import catalog
+from shikong.processes.warnings.watch import Watch
 from shikong.samples import city
 from shikong.store import database, migrate, tables
 from shikong.store.cluster import Cluster
 from shikong.store.database import Database
+from shikong.store.principal import Principal, acting_as
 from support.loads import settings_for
 
 ROOT = Path(__file__).parents[1]
@@ -111,6 +114,8 @@ def sample_city(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPa
     city.generate("tiny", files)
     store = Database(settings_for(dsn, data))
     load_sample(files, store)
+    with acting_as(Principal("worker:test", ("worker",))):  # what a worker would have found by now
+        Watch(store, catalog.default()).once(datetime.now(UTC))
     store.close_threads()
     return SampleCity(dsn, data, files)
 

@@ -47,7 +47,7 @@ def _observations() -> dict[str, Part]:
             layer, *run, "locationId", kind="locations")  # fmt: skip
     instances = "/collections/{collectionId}/instances"
     found[instances] = read(asked.ONLY_JSON, operation(
-        "the releases, each of which can be asked as it was known", "getInstances", "observations", told("Instances")),
+        "the releases, each of which can be asked as it was known", "getInstances", "observations", told("Instances"), 404),
         "StationLayer")  # fmt: skip
     found[f"{instances}/{{instance}}"] = read(asked.ONLY_JSON, operation(
         "one of them", "getInstance", "observations", told("Instance"), 404), "StationLayer", "instance")  # fmt: skip
@@ -59,7 +59,7 @@ def _warnings() -> dict[str, Part]:
     return {
         "/warnings/events": read(asked.EVENTS, operation(
             "warnings in force, then each change as it comes", "getWarningEvents", "warnings",
-            {"text/event-stream": xml}, 503)),
+            {"text/event-stream": {"schema": {}}}, 503)),
         "/warnings/cap": read(asked.CAP, operation(
             "warnings in force as a feed", "getWarningFeed", "warnings", {"application/atom+xml": xml})),
         "/warnings/{warning}/cap": read(asked.CAP, operation(

@@ -247,8 +247,13 @@ def _styles() -> dict[str, Part]:
 
 def _others() -> dict[str, Part]:
     body = {"content": {"application/json": {"schema": schema("Execute")}}}
+    files = {kind: FILE for kind in (
+        "text/csv", "application/pdf", "image/svg+xml",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    )}  # fmt: skip
     execution = operation(
-        "ask it", "execute", "processes", told("LinkedData"), 404, requestBody=body,
+        "ask it", "execute", "processes", told("LinkedData") | HTML | files, 404, requestBody=body,
         description="The inputs are those that the process's description names; the answer is a JSON document, "
         "or a file where the description says that there is one.",
     )  # fmt: skip

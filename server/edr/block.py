@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,14 +56,17 @@ async def get_query(
     context: Context, request: Request, layer: Layer, kind: Kind, station: str | None = None, run: str | None = None
 ) -> Response:
     """Answer a query. station: that the path names. run: the instance that it names. Raises BadParameter, NotFound."""
-    about = asked.EDR[kind]
-    about.check(request.query_params)
+    asked.EDR[kind].check(request.query_params)
+    if "\0" in (station or ""):  # PostgreSQL has no place for it
+        raise NotFound(f"there is no station {station!r}: a code has no NUL character")
     release = None if run is None else (await _runs(context, layer, run))[0][0]
     form = request.query_params.get("f") or "json"
     given = questions.read(kind, request.query_params, layer, context.catalog.city, station, release)
     stations = await _stations(context, given)
     if station is not None and not stations:
         raise NotFound(f"there is no station {station[:40]!r} with such observations in {layer.id}")
+    if station is not None:
+        stations = [replace(one, distance=0.0) for one in stations]
     if kind == "locations" and station is None and form != "csv":
         return Response(orjson.dumps(answers.places(stations)), media_type="application/geo+json")
     if kind == "position" and not stations:

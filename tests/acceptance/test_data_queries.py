@@ -113,7 +113,6 @@ def test_records_tell_every_layer_with_its_release(client: Any) -> None:
     records = {feature["id"]: feature["properties"] for feature in document["features"]}
     collections = {item["id"] for item in client.get("/collections", f="json").json["collections"]}
     assert set(records) == collections - {"layers", "releases"}
-    records.pop("warnings")  # of which there is none yet
     public = [records[name] for name in records if catalog.default().layer(name).access.public]
     assert all(record["origin"] == "generated" and record["release"] for record in public)
     assert not any("release" in record for record in records.values() if record not in public)
