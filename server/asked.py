@@ -81,6 +81,10 @@ EDR = {
         ("corridor", ("coords", "corridor-width", "width-units"), ()), ("locations", ("bbox",), ("html",)),
     )
 }  # fmt: skip
+#: Of entities of SensorThings.
+SENSING = Asked(frozenset(
+    {"$filter", "$orderby", "$select", "$expand", "$top", "$skip", "$count", "$resultFormat", "$skiptoken", "asOf"}
+))  # fmt: skip
 #: By what a list of records is about.
 RECORDS = {lists: Asked(names, _LINKED) for lists, names in parameters.RECORDS.items()}
 RECORD = {"layers": LINKED, "releases": Asked(formats=(*_LINKED, "iso19139"))}

@@ -40,6 +40,32 @@ _CLASSES = {
     "ogcapi-processes-1/1.0": ("core", "ogc-process-description", "json", "html", "oas30", "job-list"),
 }  # fmt: skip
 
+#: What is kept of SensorThings, which has its own place for the list: its root's `serverSettings`.
+_SENSING = (
+    "datamodel/thing",
+    "datamodel/location",
+    "datamodel/datastream",
+    "datamodel/sensor",
+    "datamodel/observed-property",
+    "datamodel/observation",
+    "datamodel/feature-of-interest",
+    "datamodel/entity-control-information",
+    "resource-path/resource-path-to-entities",
+    "request-data/order",
+    "request-data/expand",
+    "request-data/select",
+    "request-data/orderby",
+    "request-data/top",
+    "request-data/skip",
+    "request-data/count",
+    "request-data/filter",
+    "request-data/built-in-filter-operations",
+    "request-data/pagination",
+    "request-data/status-code",
+    "request-data/query-status-code",
+    "data-array/data-array",
+)
+
 #: Classes of services on which features can be edited.
 _EDITING = {"ogcapi-features-4/1.0": ("create-replace-delete", "update", "features", "optimistic-locking-etags")}
 
@@ -48,3 +74,8 @@ def classes(editing: Editing) -> list[str]:
     """The classes that a service keeps whose operator has set editing so."""
     kept = _CLASSES | (_EDITING if editing != "off" else {})
     return sorted(f"{_OGC}/{part}/conf/{name}" for part, names in kept.items() for name in names)
+
+
+def sensing() -> list[str]:
+    """The classes of SensorThings API 1.1 that are kept."""
+    return sorted(f"{_OGC}/iot_sensing/1.1/req/{name}" for name in _SENSING)

@@ -58,6 +58,7 @@ from shikong.server.edr import block as edr_block
 from shikong.server.edr import routes as edr_routes
 from shikong.server.pygeoapi_adapter import Handler, run
 from shikong.server.qgis import Qgis
+from shikong.server.sensorthings import routes as things_routes
 from shikong.server.stac import Stac
 from shikong.server.styles import Styles, with_styles
 from shikong.server.wmts import Wmts
@@ -361,6 +362,7 @@ def routes(context: Context) -> list[Route]:
                 "locations/one": ends.edr("locations", asked.LOCATIONS, "StationLayer", _COVERAGEJSON, "location_id"),
             },
         ),
+        *things_routes.routes(context),
         Route("/tileMatrixSets", partial(tilesets.get_matrix_sets, context)),
         Route("/tileMatrixSets/{tileMatrixSetId}", partial(tilesets.get_matrix_set, context)),
         Route("/archives", partial(archives.get_archives, context)),

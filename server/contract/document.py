@@ -10,7 +10,7 @@ from typing import Any
 
 from shikong.layers.catalog import Catalog
 from shikong.providers.options import field_schemas
-from shikong.server.contract import drawing, editing, observing, parameters, reading, schemas
+from shikong.server.contract import drawing, editing, observing, parameters, reading, schemas, sensing
 from shikong.server.contract.schemas import Part, schema
 from shikong.server.settings import Editing
 
@@ -19,6 +19,7 @@ _TAGS = {
     "editing": "编辑 / editing of features", "records": "目录 / records of layers and releases",
     "styles": "样式 / styles and legends", "tiles": "瓦片 / vector tiles", "pictures": "图像 / maps and map tiles",
     "rasters": "栅格 / coverages and cubes", "observations": "观测 / time series",
+    "sensorthings": "物联网感知 / SensorThings API",
     "warnings": "预警 / warnings as they come",
     "processes": "分析 / questions that the service answers", "jobs": "作业 / loads in work",
 }  # fmt: skip
@@ -26,7 +27,7 @@ _TAGS = {
 
 def document(catalog: Catalog, url: str, setting: Editing) -> dict[str, Any]:
     """The document of OpenAPI 3.1. url: the service's public address. setting: who may edit."""
-    paths = reading.paths(catalog) | observing.paths() | drawing.paths()
+    paths = reading.paths(catalog) | observing.paths() | sensing.paths() | drawing.paths()
     for path, item in paths.items():
         if "/items" in path and path.count("/") <= 4 and not path.startswith("/stac"):
             _add(item, {"options": editing.options(f"options{item['get']['operationId'].removeprefix('get')}")})

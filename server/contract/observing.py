@@ -47,8 +47,8 @@ def _observations() -> dict[str, Part]:
             layer, *run, "locationId", kind="locations")  # fmt: skip
     instances = "/collections/{collectionId}/instances"
     found[instances] = read(asked.ONLY_JSON, operation(
-        "the releases, each of which can be asked as it was known", "getInstances", "observations", told("Instances"), 404),
-        "StationLayer")  # fmt: skip
+        "the releases, each of which can be asked as it was known", "getInstances", "observations",
+        told("Instances"), 404), "StationLayer")  # fmt: skip
     found[f"{instances}/{{instance}}"] = read(asked.ONLY_JSON, operation(
         "one of them", "getInstance", "observations", told("Instance"), 404), "StationLayer", "instance")  # fmt: skip
     return found

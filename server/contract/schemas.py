@@ -136,6 +136,7 @@ _OTHERS: dict[str, Part] = {
     "Instances": an_object("instances links", instances=a_list(ANYTHING), links=_LINKS),
     "Instance": an_object("id title extent data_queries links", id=TEXT, title=TEXT, extent=ANYTHING,
                           data_queries=ANYTHING, links=_LINKS),
+    "SensorThings": an_object(""),
     "Coverage": an_object(
         "type", type=one_of("Coverage", "CoverageCollection"), domain=ANYTHING, parameters=ANYTHING, ranges=ANYTHING,
     ),

@@ -382,3 +382,87 @@ def test_classes_of_editing_are_claimed_where_features_can_be_edited() -> None:
         f"{OGC}/ogcapi-features-4/1.0/conf/{name}"
         for name in ("create-replace-delete", "update", "features", "optimistic-locking-etags")
     }
+
+
+_THINGS = "/sensorthings/v1.1"
+_READINGS = f"{_THINGS}/Observations"
+
+
+def _told_by(name: str, *members: str) -> Probe:
+    """Entities of a set tell these members, and their ids and links."""
+
+    def probe(client: Any) -> bool:
+        found = client.get(f"{_THINGS}/{name}").json["value"]
+        return bool(found) and all({"@iot.id", "@iot.selfLink", *members} <= set(one) for one in found)
+
+    return probe
+
+
+def _values(client: Any, path: str = _READINGS, **options: Any) -> list[Any]:
+    found: list[Any] = client.get(path, **{f"${name}": value for name, value in options.items()}).json["value"]
+    return found
+
+
+def _walks(client: Any) -> bool:
+    first = client.get(_READINGS, **{"$top": 3, "$count": "true"}).json
+    following = client.link(first["@iot.nextLink"]).json
+    return first["@iot.count"] == following["@iot.count"] and first["value"] != following["value"]
+
+
+def _operators(client: Any) -> bool:
+    some = _values(
+        client, filter="not (result lt 1) and (result add 1 gt 2 or result eq 1) and result mul 2 ge 2", top=9
+    )
+    return bool(some) and all(one["result"] >= 1 for one in some)
+
+
+def _orders(client: Any) -> bool:
+    found = [one["result"] for one in _values(client, orderby="result desc", top=9)]
+    return found == sorted(found, reverse=True)
+
+
+def _leads_on(client: Any) -> bool:
+    thing = _values(client, f"{_THINGS}/Things", top=1)[0]
+    streams = client.link(thing["Datastreams@iot.navigationLink"]).json["value"]
+    back = client.link(streams[0]["Thing@iot.navigationLink"])
+    return back.json == thing and client.get(f"{_THINGS}/Things('{thing['@iot.id']}')/name").json == {
+        "name": thing["name"]
+    }
+
+
+#: Requirements classes of SensorThings that its root tells: their proofs.
+SENSING: dict[str, Probe] = {
+    "datamodel/thing": _told_by("Things", "name", "description", "Datastreams@iot.navigationLink"),
+    "datamodel/location": _told_by("Locations", "name", "description", "encodingType", "location"),
+    "datamodel/datastream": _told_by("Datastreams", "name", "description", "unitOfMeasurement", "observationType"),
+    "datamodel/sensor": _told_by("Sensors", "name", "description", "encodingType", "metadata"),
+    "datamodel/observed-property": _told_by("ObservedProperties", "name", "definition", "description"),
+    "datamodel/observation": _told_by("Observations", "phenomenonTime", "resultTime", "result"),
+    "datamodel/feature-of-interest": _told_by("FeaturesOfInterest", "name", "description", "encodingType", "feature"),
+    "datamodel/entity-control-information": _told_by("Things", "Locations@iot.navigationLink"),
+    "resource-path/resource-path-to-entities": _leads_on,
+    "request-data/order": lambda client: _values(client, filter="result gt 5", orderby="result", skip=1, top=1)
+    == _values(client, filter="result gt 5", orderby="result", top=2)[1:],
+    "request-data/expand": lambda client: "name" in _values(client, top=1, expand="Datastream/Thing")[0]["Datastream"]["Thing"],
+    "request-data/select": lambda client: _values(client, top=1, select="result")[0].keys() == {"result"},
+    "request-data/orderby": _orders,
+    "request-data/top": lambda client: len(_values(client, top=4)) == 4,
+    "request-data/skip": lambda client: _values(client, top=4)[2:] == _values(client, top=2, skip=2),
+    "request-data/count": lambda client: client.get(_READINGS, **{"$count": "true", "$top": 0}).json["@iot.count"] > 9,
+    "request-data/filter": lambda client: all(one["result"] > 5 for one in _values(client, filter="result gt 5")),
+    "request-data/built-in-filter-operations": _operators,
+    "request-data/pagination": _walks,
+    "request-data/status-code": lambda client: client.get(f"{_THINGS}/Things('nobody')").status == 404,
+    "request-data/query-status-code": lambda client: client.get(_READINGS, **{"$nosuch": 1}).status == 400,
+    "data-array/data-array": lambda client: "dataArray" in _values(client, resultFormat="dataArray", top=2)[0],
+}  # fmt: skip
+
+
+def test_what_sensorthings_tells_of_itself_is_what_is_proved(client: Any) -> None:
+    told = client.get(_THINGS).json["serverSettings"]["conformance"]
+    assert sorted(f"{OGC}/iot_sensing/1.1/req/{name}" for name in SENSING) == told
+
+
+@pytest.mark.parametrize("name", sorted(SENSING))
+def test_a_class_of_sensorthings_is_kept(client: Any, name: str) -> None:
+    assert SENSING[name](client)
