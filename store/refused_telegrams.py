@@ -37,11 +37,11 @@ def keep(conn: Connection[Any], journal: UUID, refused: Sequence[Refused]) -> No
         cursor.executemany(_KEEP, [(journal, *astuple(one)) for one in refused])
 
 
-def forget_old(conn: Connection[Any]) -> int:
-    """Remove what has been kept for long enough; returns how many that were."""
-    return conn.execute(
+def forget_old(conn: Connection[Any]) -> None:
+    """Remove what has been kept for long enough."""
+    conn.execute(
         "DELETE FROM shikong.refused_telegram WHERE received_at < now() - make_interval(days => %s)", (KEPT_DAYS,)
-    ).rowcount
+    )
 
 
 _KEEP = """

@@ -89,7 +89,7 @@ def decode(received: Received, known: Known) -> Decoded:
 
 def _telegrams(received: Received) -> list[Telegram]:
     if received.protocol == "sl651":
-        heads = [sl651.head(frame.data) for frame in sl651.Framer().feed(received.data)]
+        heads = [sl651.head(frame.data) for frame in sl651.framer().feed(received.data)]
         return [sl651.read(sl651.together(heads) if len(heads) > 1 else heads[0])]
     if received.protocol == "hj212":
         return [hj212.read(hj212.message(received.data))]

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from shikong.ingest.live.telegrams import Broken, Frame, Reading, Telegram
+from shikong.ingest.live.framing import Framer, Shape
+from shikong.ingest.live.telegrams import Broken, Reading, Telegram
 
 BEIJING = timezone(timedelta(hours=8))
 
@@ -31,7 +32,7 @@ _FIELD = re.compile(r"(\w+)=([^;]*);?")
 #: Bits of `Flag`: the centre shall answer; the message is one packet of several.
 _ANSWER, _PACKETS = 1, 2
 
-_TAIL = 4
+_HEAD, _TAIL = 6, 4  # start and length; checksum
 
 
 @dataclass(frozen=True)
@@ -57,55 +58,15 @@ def crc16(data: bytes) -> int:
     return crc
 
 
-class Framer:
-    """Cuts messages out of a stream. What is none comes out with its fault; what follows it is not lost."""
+def framer() -> Framer:
+    """Who cuts such messages out of a stream."""
+    return Framer(Shape(START, _HEAD, b"\r\n\x00 ", _length, _fault))
 
-    def __init__(self) -> None:
-        self._held = b""
 
-    @property
-    def held(self) -> bool:
-        """Whether there is something that more is to come of."""
-        return bool(self._held)
-
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """The messages that are complete with this data."""
-        self._held += data
-        while True:
-            start = self._held.find(START)
-            if start < 0:
-                keep = self._held[-1:] if self._held[-1:] == START[:1] else b""
-                noise, self._held = self._held[: len(self._held) - len(keep)], keep
-            else:
-                noise, self._held = self._held[:start], self._held[start:]
-            if noise.strip(b"\r\n\x00 "):
-                yield Frame(noise, Broken("no_frame", "no message starts here"))
-            if start < 0 or len(self._held) < 6:
-                return
-            if not self._held[2:6].isdigit():
-                yield self._cut(2, Broken("no_frame", "a message starts with its length in four digits"))
-                continue
-            length = 6 + int(self._held[2:6]) + _TAIL
-            if len(self._held) < length:
-                return
-            yield self._cut(length, _fault(self._held[:length]))
-
-    def _cut(self, length: int, fault: Broken | None) -> Frame:
-        frame = self._held[:length]
-        if fault is not None:
-            begins = self._held.find(START, 2)
-            frame = self._held[: begins if 0 <= begins < length else length]
-        self._held = self._held[len(frame) :]
-        return Frame(frame, fault)
-
-    def rest(self) -> Iterator[Frame]:
-        """What is left when the stream ends or pauses: what was broken off, and what came whole after it."""
-        while self._held:
-            begins = self._held.find(START, 2)
-            left = self._held if begins < 0 else self._held[:begins]
-            self._held = self._held[len(left) :]
-            yield Frame(left, Broken("truncated", "the stream broke off within a message"))
-            yield from self.feed(b"")
+def _length(held: bytes) -> int | Broken:
+    if not held[2:_HEAD].isdigit():
+        return Broken("no_frame", "a message starts with its length in four digits")
+    return _HEAD + int(held[2:_HEAD]) + _TAIL
 
 
 def _fault(frame: bytes) -> Broken | None:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from shikong.ingest.live.telegrams import Broken, Frame, Reading, Telegram
+from shikong.ingest.live.framing import Framer, Shape
+from shikong.ingest.live.telegrams import Broken, Reading, Telegram
 
 BEIJING = timezone(timedelta(hours=8))
 
@@ -74,53 +75,6 @@ def _crc_table() -> list[int]:
 _CRC = _crc_table()
 
 
-class Framer:
-    """Cuts frames out of a stream. What is no frame comes out with its fault; what follows it is not lost."""
-
-    def __init__(self) -> None:
-        self._held = b""
-
-    @property
-    def held(self) -> bool:
-        """Whether there is something that more is to come of."""
-        return bool(self._held)
-
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that are complete with this data."""
-        self._held += data
-        while True:
-            start = self._held.find(START)
-            if start < 0:
-                # Half of a start may be the last byte.
-                keep = self._held[-1:] if self._held[-1:] == START[:1] else b""
-                noise, self._held = self._held[: len(self._held) - len(keep)], keep
-            else:
-                noise, self._held = self._held[:start], self._held[start:]
-            if noise.strip(b"\r\n\x00"):
-                yield Frame(noise, Broken("no_frame", "no frame starts here"))
-            if start < 0 or len(self._held) < _HEAD:
-                return
-            length = _length(self._held)
-            if len(self._held) < length:
-                return
-            frame = self._held[:length]
-            fault = _fault(frame)
-            if fault is not None:  # another frame may begin within what this one claims to be
-                begins = frame.find(START, 2)
-                frame = frame if begins < 0 else frame[:begins]
-            self._held = self._held[len(frame) :]
-            yield Frame(frame, fault)
-
-    def rest(self) -> Iterator[Frame]:
-        """What is left when the stream ends or pauses: what was broken off, and what came whole after it."""
-        while self._held:
-            begins = self._held.find(START, 2)
-            left = self._held if begins < 0 else self._held[:begins]
-            self._held = self._held[len(left) :]
-            yield Frame(left, Broken("truncated", "the stream broke off within a frame"))
-            yield from self.feed(b"")
-
-
 def _length(held: bytes) -> int:
     size = int.from_bytes(held[11:13], "big") & MAX_BODY
     return _HEAD + size + _TAIL
@@ -136,6 +90,11 @@ def _fault(frame: bytes) -> Broken | None:
     if frame[-3] not in (ETX, ETB):
         return Broken("no_frame", f"the body ends with {frame[-3]:02X}, neither ETX nor ETB")
     return None
+
+
+def framer() -> Framer:
+    """Who cuts such frames out of a stream."""
+    return Framer(Shape(START, _HEAD, b"\r\n\x00", _length, _fault))
 
 
 def head(frame: bytes) -> Head:

@@ -38,7 +38,7 @@ class Sl651Talk:
     """A station after SL 651. Telegrams are confirmed; of one in packets, a packet that is missing is asked for."""
 
     def __init__(self) -> None:
-        self._framer = sl651.Framer()
+        self._framer = sl651.framer()
         self._packets: dict[tuple[str, int], dict[int, tuple[sl651.Head, bytes]]] = {}
 
     @property
@@ -99,7 +99,7 @@ class Hj212Talk:
     """An instrument after HJ 212, which is answered if it asks for that."""
 
     def __init__(self) -> None:
-        self._framer = hj212.Framer()
+        self._framer = hj212.framer()
 
     @property
     def held(self) -> bool:

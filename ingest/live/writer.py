@@ -36,6 +36,9 @@ BATCH = 2_000
 #: stations there are.
 _IDLE, _AWAY, _STATIONS = 0.1, 1.0, 30.0
 
+#: Seconds between two looks for refused frames that have been kept for long enough.
+_FORGET = 3_600.0
+
 #: What the release of a live stream is said to come from.
 SOURCE = "telemetry"
 
@@ -58,7 +61,7 @@ class Writer:
         self._layers = {layer.id: layer for layer in decoding.observed(catalog)}
         self._elements = decoding.elements_of(catalog)
         self._known: Known | None = None
-        self._looked = 0.0
+        self._looked = self._forgot = -_FORGET
         self._stop = threading.Event()
         self.figures = Figures()
 
@@ -109,6 +112,9 @@ class Writer:
             for layer in sorted({value.layer for value in values}):
                 self._append(conn, self._layers[layer], (value for value in values if value.layer == layer))
             self._keep_pictures(done for _, _, done in decoded)
+            if time.monotonic() - self._forgot > _FORGET:
+                refused_telegrams.forget_old(conn)
+                self._forgot = time.monotonic()
             refused = list(_refused(decoded))
             refused_telegrams.keep(conn, self._journal.id, refused)
         self.figures.values += len(values)

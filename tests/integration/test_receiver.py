@@ -146,6 +146,19 @@ def test_what_is_wrong_is_kept_with_its_reason_and_harms_nothing_else(store: Dat
     ]  # fmt: skip
 
 
+def test_what_was_refused_long_ago_is_forgotten(store: Database) -> None:
+    store.thread_fetch(sql.SQL(
+        "INSERT INTO shikong.refused_telegram VALUES ('00000000-0000-0000-0000-000000000000', 1, now() - interval '91 days',"
+        " 'sl651', 'x', NULL, 'checksum', 'x', ''), ('00000000-0000-0000-0000-000000000000', 2,"
+        " now() - interval '89 days', 'sl651', 'x', NULL, 'future', 'x', '') RETURNING 1"
+    ))  # fmt: skip
+    with receiving(dsn_of(store), store.settings.data, "--sl651", "0") as running, running.connect() as conn:
+        conn.sendall(stage_report(STATION, NOW, 31.25))
+        assert _confirmed(conn) == b"\x04"
+        until(lambda: len(_values(store)) == 1)
+    assert [reason for reason, _ in _refused(store)] == ["future"]
+
+
 def test_a_telegram_in_packets_is_confirmed_when_it_is_whole(store: Database, receiver: Receiver) -> None:
     whole = body(
         STATION,

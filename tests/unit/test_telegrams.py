@@ -135,7 +135,7 @@ def test_answers_are_what_an_instrument_can_read() -> None:
     data = b"QN=20160801085857223;ST=32;CN=2011;PW=100000;MN=A1;Flag=5;CP=&&DataTime=20260701080000&&"
     asked = hj212.message(b"##%04d%s%04X" % (len(data), data, hj212.crc16(data)))
     assert asked.wants_answer
-    (framed,) = hj212.Framer().feed(hj212.answer(asked))
+    (framed,) = hj212.framer().feed(hj212.answer(asked))
     assert hj212.message(framed.data).fields == {
         "QN": "20160801085857223", "ST": "91", "CN": "9014", "PW": "100000", "MN": "A1", "Flag": "4",
     }  # fmt: skip
@@ -176,7 +176,7 @@ def test_a_stream_gives_its_frames_however_it_is_cut_and_whatever_lies_between(d
     for frame in frames:
         stream += data.draw(st.sampled_from(BETWEEN))
         stream += frame
-    framer, found = sl651.Framer(), []
+    framer, found = sl651.framer(), []
     while stream:
         size = data.draw(st.integers(1, len(stream)))
         found += framer.feed(stream[:size])
@@ -187,7 +187,7 @@ def test_a_stream_gives_its_frames_however_it_is_cut_and_whatever_lies_between(d
 
 @given(st.binary(max_size=400))
 def test_no_noise_brings_the_readers_down(noise: bytes) -> None:
-    for framer in (sl651.Framer(), hj212.Framer()):
+    for framer in (sl651.framer(), hj212.framer()):
         cut: list[Frame] = [*framer.feed(noise), *framer.feed(noise)]
         assert all(frame.data for frame in [*cut, *framer.rest()])
         assert not list(framer.rest())
