@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 #: Each with the pictures that it draws.
-DRAWS = {"first_look.ipynb": 3, "one_blueprint.ipynb": 1}
+DRAWS = {"first_look.ipynb": 3, "one_blueprint.ipynb": 1, "storm_rehearsal.ipynb": 1}
 
 
 def _pictures(notebook: Any) -> list[bytes]:
