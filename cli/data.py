@@ -28,7 +28,7 @@ from shikong.store.database import Database
 
 
 def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
-    source: Annotated[str, typer.Argument(help="file, folder, or address of a feature service, PostGIS table or SL 323 database")],
+    source: Annotated[str, typer.Argument(help="file, folder, or address of a service, table or SL 323 database")],
     layer: Annotated[str, typer.Option(help="the layer that it goes into: `shikong layers list`")],
     crs: Annotated[str | None, typer.Option(help="the source's CRS when it does not say it: EPSG:4527")] = None,
     datum: Annotated[str | None, typer.Option(help="gcj02: coordinates carry the shift of Chinese web maps")] = None,

@@ -61,7 +61,7 @@ def _watching(store: Database, city: Catalog) -> Iterator[None]:
 
         def heard(codes: list[str]) -> None:
             tell(codes)
-            later.submit(copy_context().run, affected.assess, store, city, codes)
+            later.submit(copy_context().run, affected.assess_later, store, city, codes)
 
         context = copy_context()  # the thread acts in the worker's name
         watching = threading.Thread(target=context.run, args=(Watch(store, city, heard).run, stop), name="watch")

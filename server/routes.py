@@ -15,7 +15,6 @@ import orjson
 from pygeoapi import api as core
 from pygeoapi.api import coverages, environmental_data_retrieval, itemtypes, processes
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -37,7 +36,7 @@ from shikong.server import (
     features,
     filtering,
     health,
-    lineage,
+    item_routes,
     map_tilesets,
     observed_schema,
     openapi,
@@ -46,9 +45,7 @@ from shikong.server import (
     process_execution,
     signing_in,
     tilesets,
-    versions,
     warnings,
-    workflows,
 )
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
@@ -56,6 +53,7 @@ from shikong.server.asked import LINKED, PAGE, Asked
 from shikong.server.context import Context
 from shikong.server.edr import block as edr_block
 from shikong.server.edr import routes as edr_routes
+from shikong.server.item_routes import EDITING, with_items
 from shikong.server.pygeoapi_adapter import Handler, run
 from shikong.server.qgis import Qgis
 from shikong.server.sensorthings import routes as things_routes
@@ -64,8 +62,6 @@ from shikong.server.styles import Styles, with_styles
 from shikong.server.wmts import Wmts
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-_EDITING = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 _JSON, _GEOJSON = "application/json", "application/geo+json"
 _COVERAGEJSON, _SCHEMA = "application/prs.coverage+json", "application/schema+json"
@@ -128,7 +124,7 @@ class Endpoints:
             handler = itemtypes.get_collection_items
             return await self.pygeoapi(handler, "collection_id", knows=about, json_type=_GEOJSON)(request)
         self._context.metadata.refresh_if_due()
-        return _response(await features.get_items(self._context, request, _with_items(layer)))
+        return _response(await features.get_items(self._context, request, with_items(layer)))
 
     async def item(self, request: Request) -> Response:
         """One feature or record."""
@@ -140,7 +136,7 @@ class Endpoints:
             handler = itemtypes.get_collection_item
             return await self.pygeoapi(handler, "collection_id", "item_id", knows=about, json_type=_GEOJSON)(request)
         item = request.path_params["item_id"]
-        return _response(await features.get_item(self._context, request, _with_items(layer, item), item))
+        return _response(await features.get_item(self._context, request, with_items(layer, item), item))
 
     async def _iso19139(self, request: Request) -> Response:
         """The record of a release as an ISO 19139 document."""
@@ -179,12 +175,6 @@ class Endpoints:
         """Changes of several layers as one."""
         return await editing.transact(self._context, request)
 
-    async def lineage(self, request: Request) -> Response:
-        """Where a feature comes from."""
-        _require_reading(request)
-        layer = _with_items(self.layer(request), _item(request))
-        return await lineage.get_lineage(self._context, request, layer)
-
     async def collection(self, request: Request) -> Response:
         """What one collection tells of itself; of features also along which clock they have versions; and where it is
         drawn."""
@@ -200,30 +190,6 @@ class Endpoints:
             more = {"data_queries": edr_block.data_queries(url) | edr_block.instances_query(url)}
         links = map_tilesets.links(self._context.base_url, layer) if layer.tiles else []
         return _changed(answer, lambda told: told | more | {"links": [*told["links"], *links]})
-
-    async def versions(self, request: Request) -> Response:
-        """The Time Map of a feature."""
-        _require_reading(request)
-        layer = _with_items(self.layer(request), _item(request))
-        return await versions.get_time_map(self._context, request, layer)
-
-    async def steps(self, request: Request) -> Response:
-        """The steps of a feature in its layer's workflow."""
-        _require_reading(request)
-        return await workflows.get_steps(self._context, request, _with_items(self.layer(request), _item(request)))
-
-    async def attachments(self, request: Request) -> Response:
-        """The files of a feature; POST adds one."""
-        if request.method != "POST":
-            _require_reading(request)
-        layer = _with_items(self.layer(request), _item(request))
-        return await workflows.get_attachments(self._context, request, layer)
-
-    async def attachment(self, request: Request) -> Response:
-        """One file of a feature."""
-        _require_reading(request)
-        layer = _with_items(self.layer(request), _item(request))
-        return await workflows.get_attachment(self._context, request, layer)
 
     async def tile(self, request: Request) -> Response:
         """One vector tile."""
@@ -319,7 +285,6 @@ def routes(context: Context) -> list[Route]:
     wmts = Wmts(context)
     pygeoapi = ends.pygeoapi
     collection = "/collections/{collection_id}"
-    files = f"{collection}/items/{{item_id:path}}/attachments"
     tileset = f"{collection}/tiles/{{tileMatrixSetId}}"
     get_coverage = coverages.get_collection_coverage
     coverage = pygeoapi(get_coverage, "collection_id", knows=asked.COVERAGE, layers="RasterLayer")
@@ -328,14 +293,10 @@ def routes(context: Context) -> list[Route]:
         Route(f"{tileset}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", Direct(ends.tile), methods=["GET"]),
         Route("/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}", Direct(ends.dataset_tile), methods=["GET"]),
         Route(f"{collection}/items", Direct(ends.items), methods=["GET"]),
-        Route(f"{collection}/items/{{item_id:path}}/lineage", ends.lineage, methods=["GET", *_EDITING]),
-        Route(f"{collection}/items/{{item_id:path}}/versions", ends.versions, methods=["GET", *_EDITING]),
-        Route(f"{collection}/items/{{item_id:path}}/steps", ends.steps, methods=["GET", *_EDITING]),
-        Route(files, ends.attachments, methods=["GET", *_EDITING]),
-        Route(f"{files}/{{attachment}}", ends.attachment, methods=["GET", *_EDITING]),
+        *item_routes.routes(context, ends.layer),
         Route(f"{collection}/items/{{item_id:path}}", ends.item, methods=["GET"]),
-        Route(f"{collection}/items", ends.edit_items, methods=_EDITING),
-        Route(f"{collection}/items/{{item_id:path}}", ends.edit_item, methods=_EDITING),
+        Route(f"{collection}/items", ends.edit_items, methods=EDITING),
+        Route(f"{collection}/items/{{item_id:path}}", ends.edit_item, methods=EDITING),
         Route("/transactions", ends.transactions, methods=["POST", "OPTIONS"]),
         Route("/", ends.landing),
         Route("/health", ends.health),
@@ -409,25 +370,6 @@ def _with_sound_links(endpoint: Endpoint) -> Endpoint:
         return _changed(given, mended) if given.headers["content-type"] == _JSON else given
 
     return answer
-
-
-def _require_reading(request: Request) -> None:
-    """Raise 405 for what edits: the path would else be taken for that of a feature."""
-    if request.method not in ("GET", "HEAD"):
-        raise HTTPException(405, headers={"Allow": "GET, HEAD"})
-
-
-def _item(request: Request) -> str:
-    return str(request.path_params["item_id"])
-
-
-def _with_items(layer: Layer, item: str = "") -> Layer:
-    """The layer, if it has features, and if the id of one can be that of a feature. Raises NotFound."""
-    if layer.kind != "features":
-        raise NotFound(f"{layer.id} has no items: it is of kind {layer.kind}")
-    if "\0" in item:  # PostgreSQL has no place for it
-        raise NotFound(f"{layer.id} has no feature {item!r}: an id has no NUL character")
-    return layer
 
 
 def _response(answer: features.Answer | Response) -> Response:

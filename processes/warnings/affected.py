@@ -11,9 +11,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from psycopg import sql
 
 from shikong.hydrology.terrain.errors import TerrainError
+from shikong.ingest.edit_errors import EditError
 from shikong.ingest.edits import Operation
 from shikong.layers.catalog import Catalog
 from shikong.processes.base import BadInput
@@ -24,6 +26,8 @@ from shikong.processes.warnings.publishing import IN_FORCE
 from shikong.store import tables
 from shikong.store.database import Database
 from shikong.store.errors import StoreError
+
+LOG = structlog.get_logger()
 
 #: Parameters that are the level of a river; those of reservoirs and sluices say nothing of the land along one.
 _STAGES = ("z",)
@@ -52,6 +56,14 @@ def assess(database: Database, city: Catalog, codes: Sequence[str]) -> int:
     if operations:
         cases.apply(database, city, operations)
     return len(operations)
+
+
+def assess_later(database: Database, city: Catalog, codes: Sequence[str]) -> None:
+    """The same for whoever does not wait for it: what goes wrong is logged, and the warnings stay as they are."""
+    try:
+        assess(database, city, codes)
+    except (StoreError, EditError) as error:
+        LOG.warning("what warnings affect was not found out", codes=list(codes), error=str(error))
 
 
 def at_stage(station: str, level: float) -> dict[str, Any]:
