@@ -39,7 +39,7 @@ _AGAIN = 3000
 _ATOM = "http://www.w3.org/2005/Atom"
 
 _STATES = """
-    SELECT {columns}, origin, st_asgeojson(geom, 6), _release FROM {table}
+    SELECT {columns}, origin, st_asgeojson(geom, 6, 0), _release FROM {table}
     WHERE {condition} ORDER BY _release, code
 """
 
@@ -120,20 +120,23 @@ class Warnings:
         layer = self._layer
         found = await self._states(layer, sql.SQL("state IN ('active', 'acknowledged')"), {})
         url = self._context.base_url
-        root = ET.Element(f"{{{_ATOM}}}feed")
+        root = ET.Element("feed", {"xmlns": _ATOM})
         _text(root, "id", f"{url}/warnings/cap")
         _text(root, "title", layer.title.zh + " / " + layer.title.en)
         newest = max((str(warning["changed_at"]) for warning, _, _ in found), default="1970-01-01T00:00:00+00:00")
         _text(root, "updated", newest)
         for warning, _, release in found:
-            entry = ET.SubElement(root, f"{{{_ATOM}}}entry")
+            entry = ET.SubElement(root, "entry")
             _text(entry, "id", f"urn:shikong:{quote(cap.identifier(warning, release), safe='')}")
             _text(entry, "title", f"{warning['headline_zh']} / {warning['headline_en']}")
             _text(entry, "updated", str(warning["changed_at"]))
             address = f"{url}/warnings/{quote(str(warning['code']), safe='')}/cap"
-            ET.SubElement(entry, f"{{{_ATOM}}}link", {"href": address, "type": cap.MEDIA_TYPE})
+            ET.SubElement(entry, "link", {"href": address, "type": cap.MEDIA_TYPE})
         ET.indent(root)
-        return Response(ET.tostring(root, encoding="utf-8", xml_declaration=True), media_type="application/atom+xml")
+        return Response(
+            ET.tostring(root, encoding="utf-8", xml_declaration=True),
+            media_type="application/atom+xml",
+        )
 
     async def _states(
         self, layer: Layer, condition: sql.Composable, params: dict[str, Any]
@@ -159,7 +162,7 @@ def _event(warning: dict[str, Any], shape: dict[str, Any], release: int) -> byte
 
 
 def _text(to: ET.Element, name: str, text: str) -> None:
-    ET.SubElement(to, f"{{{_ATOM}}}{name}").text = text
+    ET.SubElement(to, name).text = text
 
 
 def _plain(value: Any) -> Any:

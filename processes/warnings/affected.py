@@ -29,25 +29,30 @@ from shikong.store.errors import StoreError
 
 LOG = structlog.get_logger()
 
-#: Parameters that are the level of a river; those of reservoirs and sluices say nothing of the land along one.
-_STAGES = ("z",)
+#: Parameters that are the level of a river, and the stations whose level is not: those of reservoirs and sluices say
+#: nothing of the land along a river.
+_STAGES, _RESERVOIR = ("z",), "RR"
 
 #: Along a river a level is taken to hold so far, km.
 _REACH = 5.0
 
 _CHANGED = """
-    SELECT code, state, subject, value, evidence FROM {} WHERE code = ANY (%(codes)s) AND state = ANY (%(states)s)
+    SELECT w.code, w.state, w.subject, w.value, w.evidence, s.sttp
+    FROM {warnings} AS w JOIN {stations} AS s ON s.stcd = w.subject
+    WHERE w.code = ANY (%(codes)s) AND w.state = ANY (%(states)s)
 """
 
 
 def assess(database: Database, city: Catalog, codes: Sequence[str]) -> int:
     """Say of warnings of a river's stage what they affect; returns of how many. Others are left alone."""
     layer = city.layer(rules_of(city).published_as)
-    query = sql.SQL(_CHANGED).format(tables.table(layer))
+    stations = city.layer(city.layer(rules_of(city).layer).stations or "")
+    query = sql.SQL(_CHANGED).format(warnings=tables.table(layer), stations=tables.table(stations))
     rows = database.thread_fetch(query, {"codes": list(codes), "states": list(IN_FORCE)})
     operations = []
-    for code, state, station, value, evidence in rows:
-        if json.loads(evidence).get("parameter") not in _STAGES or "over" in json.loads(evidence):
+    for code, state, station, value, evidence, kind in rows:
+        told_of = json.loads(evidence)
+        if told_of.get("parameter") not in _STAGES or "over" in told_of or kind == _RESERVOIR:
             continue
         told = json.dumps(at_stage(station, value), ensure_ascii=False)
         step = "assess" if state == "active" else "assess_acknowledged"

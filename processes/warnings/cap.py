@@ -58,7 +58,7 @@ def message(city: Catalog, warning: Mapping[str, Any], places: Iterable[tuple[fl
     for language, short in (("zh-CN", "zh"), ("en-US", "en")):
         _info(alert, city, warning, language, short, list(places))
     ET.indent(alert)
-    text: bytes = ET.tostring(alert, encoding="utf-8", xml_declaration=True)
+    text: bytes = ET.tostring(alert, encoding="utf-8", xml_declaration=True, default_namespace=NAMESPACE)
     return text
 
 

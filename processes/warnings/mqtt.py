@@ -25,7 +25,7 @@ LOG = structlog.get_logger()
 
 TOPIC = "shikong/warnings"
 
-_CHANGED = "SELECT {columns}, origin, st_asgeojson(geom, 6) FROM {table} WHERE code = ANY (%(codes)s)"
+_CHANGED = "SELECT {columns}, origin, st_asgeojson(geom, 6, 0) FROM {table} WHERE code = ANY (%(codes)s)"
 
 
 @contextmanager

@@ -114,6 +114,7 @@ def test_a_client_hears_of_warnings_as_they_come_and_goes_on_where_it_was(town: 
     for listener in (early, late, back):
         assert listener.first(len(listener.events))[-1]
     assert {event["id"] for _, event in early.first(3)} >= {early.events[0][1]["id"]}
+    assert early.events[0][1]["geometry"] == {"type": "MultiPoint", "coordinates": [[115.9, 36.4]]}
     refused = httpx.get(f"{town.url}/warnings/events", headers={"Last-Event-ID": "x"})
     assert (refused.status_code, refused.json()["parameter"]) == (400, "Last-Event-ID")
 
