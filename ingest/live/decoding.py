@@ -16,7 +16,7 @@ from typing import Any
 
 from shikong.ingest.live import hj212, sl651
 from shikong.ingest.live.journal import Received
-from shikong.ingest.live.telegrams import Broken, Reading, Telegram
+from shikong.ingest.live.telegrams import BEIJING, Broken, Reading, Telegram
 from shikong.layers.catalog import Catalog
 from shikong.layers.model import Layer
 
@@ -158,7 +158,7 @@ def _message(told: Any, layer: str) -> Telegram:
     except ValueError:
         raise Broken("not_a_time", f"{told['time']!r} is no time") from None
     if time.tzinfo is None:
-        time = time.replace(tzinfo=sl651.BEIJING)
+        time = time.replace(tzinfo=BEIJING)
     values = told["values"]
     if not isinstance(values, dict) or not all(_is_number(value) for value in values.values()):
         raise Broken("not_decimal", "`values` are numbers (or null) by the names of parameters")

@@ -11,12 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from shikong.ingest.live.framing import Framer, Shape
-from shikong.ingest.live.telegrams import Broken, Reading, Telegram
-
-BEIJING = timezone(timedelta(hours=8))
+from shikong.ingest.live.telegrams import BEIJING, Broken, Reading, Telegram
 
 START = b"##"
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import structlog
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 
-from shikong.ingest.errors import SourceAway, UnreadableSource
+from shikong.ingest.errors import SourceAway
+from shikong.ingest.live.broker import broker
 from shikong.ingest.live.journal import Received
 from shikong.ingest.live.receiver import Inbox
 
@@ -34,17 +33,9 @@ class Subscriber:
 
     def __init__(self, address: str, inbox: Inbox) -> None:
         """address: mqtt://user:password@host:port, or mqtts://. Raises UnreadableSource."""
-        parts = urlsplit(address)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise UnreadableSource("write the address of a broker as mqtt://user:password@host:port, or mqtts://…")
         self._inbox, self._loop = inbox, asyncio.get_running_loop()
-        self._host = parts.hostname
-        self._port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
-        self._client = Client(CallbackAPIVersion.VERSION2, CLIENT, clean_session=False, manual_ack=True)
-        if parts.username:
-            self._client.username_pw_set(unquote(parts.username), unquote(parts.password or "") or None)
-        if parts.scheme == "mqtts":
-            self._client.tls_set()
+        found = broker(address, CLIENT, clean_session=False, manual_ack=True)
+        self._client, self._host, self._port = found.client, found.host, found.port
         self._client.on_connect = self._connected
         self._client.on_disconnect = lambda *_: LOG.warning("the broker has gone", host=self._host)
         self._client.on_message = self._came

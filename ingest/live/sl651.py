@@ -11,12 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from shikong.ingest.live.framing import Framer, Shape
-from shikong.ingest.live.telegrams import Broken, Reading, Telegram
-
-BEIJING = timezone(timedelta(hours=8))
+from shikong.ingest.live.telegrams import BEIJING, Broken, Reading, Telegram
 
 START = b"\x7e\x7e"
 STX, SYN, ETX, ETB, EOT, ACK, NAK = 0x02, 0x16, 0x03, 0x17, 0x04, 0x06, 0x15

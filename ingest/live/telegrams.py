@@ -6,8 +6,11 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Literal
+
+#: Times of telegrams are Beijing time, which has no summer time.
+BEIJING = timezone(timedelta(hours=8))
 
 Protocol = Literal["sl651", "hj212", "mqtt"]
 

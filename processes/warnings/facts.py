@@ -16,7 +16,7 @@ from psycopg import Connection, sql
 from shikong.layers.catalog import Catalog
 from shikong.layers.warning_rules import WarningRules, duration
 from shikong.processes.warnings.engine import Series
-from shikong.store import observed_tables, tables
+from shikong.store import observations, observed_tables, tables
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,22 @@ def windows(rules: WarningRules) -> dict[str, timedelta]:
     return found
 
 
-def read(conn: Connection[Any], city: Catalog, wanted: Iterable[str], now: datetime) -> Facts:
-    """The good values of stations up to a time, as far back as the rules look."""
+def read(
+    conn: Connection[Any], city: Catalog, wanted: Iterable[str] | None, start: datetime, end: datetime,
+    known_at: datetime | None = None,
+) -> Facts:  # fmt: skip
+    """The good values of stations (None: of all) up to `end`, from as far before `start` as the rules look.
+
+    known_at: as they were known at a time; None is now.
+    """
     rules = rules_of(city)
-    reach = windows(rules)
-    query = sql.SQL(_LATELY).format(**observed_tables.names(city.layer(rules.layer)))
-    params = {"stations": list(wanted), "parameters": list(reach), "reach": list(reach.values()), "now": now}
+    layer, reach = city.layer(rules.layer), windows(rules)
+    table = tables.table(layer) if known_at is None else observations.known_at(layer, sql.SQL("%(known_at)s"))
+    query = sql.SQL(_VALUES).format(table=table, series=observed_tables.series(layer))
+    params = {
+        "stations": None if wanted is None else list(wanted), "parameters": list(reach),
+        "reach": list(reach.values()), "start": start, "end": end, "known_at": known_at,
+    }  # fmt: skip
     observed: dict[str, dict[str, Series]] = {}
     generated = set()
     for station, parameter, times, values, made_up in conn.execute(query, params):
@@ -82,15 +92,16 @@ _CHANGED = """
     WHERE %(since)s::bigint IS NULL OR l.changed_in >= %(since)s
 """
 
-_LATELY = """
+_VALUES = """
     SELECT s.station, s.parameter, o.times, o.values, o.made_up
     FROM unnest(%(parameters)s::text[], %(reach)s::interval[]) AS w (parameter, reach)
-    JOIN {series} AS s ON s.parameter = w.parameter AND s.station = ANY (%(stations)s)
+    JOIN {series} AS s ON s.parameter = w.parameter
+        AND (%(stations)s::text[] IS NULL OR s.station = ANY (%(stations)s))
     CROSS JOIN LATERAL (
         SELECT array_agg(extract(epoch FROM time)::float8 ORDER BY time) AS times,
             array_agg(value ORDER BY time) AS values, bool_or(origin = 'generated') AS made_up
         FROM {table} AS t
-        WHERE t.series = s.id AND t.time > %(now)s - w.reach AND t.time <= %(now)s AND t.quality = 0
+        WHERE t.series = s.id AND t.time > %(start)s - w.reach AND t.time <= %(end)s AND t.quality = 0
     ) AS o
     WHERE o.times IS NOT NULL
 """

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import unquote, urlsplit
 
 import orjson
 import structlog
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 from psycopg import sql
 
+from shikong.ingest.live.broker import broker
 from shikong.layers.catalog import Catalog
 from shikong.processes.warnings.facts import rules_of
 from shikong.processes.warnings.watch import Tell
@@ -32,16 +30,12 @@ _CHANGED = "SELECT {columns}, origin, st_asgeojson(geom, 6, 0) FROM {table} WHER
 def publisher(address: str, database: Database, city: Catalog) -> Iterator[Tell]:
     """Who tells a broker (mqtt://user:password@host:port, mqtts://…) of warnings by their codes.
 
-    The broker may be away: what is told then waits in memory and is sent when it is back.
+    The broker may be away: what is told then waits in memory and is sent when it is back. Raises UnreadableSource.
     """
-    parts = urlsplit(address)
-    client = Client(CallbackAPIVersion.VERSION2, "shikong-warnings")
-    if parts.username:
-        client.username_pw_set(unquote(parts.username), unquote(parts.password or "") or None)
-    if parts.scheme == "mqtts":
-        client.tls_set()
+    found = broker(address, "shikong-warnings")
+    client = found.client
     client.max_queued_messages_set(10_000)
-    client.connect_async(parts.hostname or "", parts.port or (8883 if parts.scheme == "mqtts" else 1883))
+    client.connect_async(found.host, found.port)
     client.loop_start()
     layer = city.layer(rules_of(city).published_as)
     names = [*layer.fields, "origin"]

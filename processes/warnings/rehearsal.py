@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-from psycopg import Connection, sql
+from psycopg import Connection
 from pydantic import Field
 
 from shikong.layers import catalog
@@ -33,25 +32,11 @@ from shikong.processes.warnings.engine import (
     judge,
     judge_groups,
 )
-from shikong.store import observations, observed_tables, tables
 from shikong.store.database import default as default_database
 from shikong.store.database import one_state
 
 #: How long a rehearsal may be, and how many values it may look at.
 LONGEST, MOST = timedelta(days=92), 2_000_000
-
-_VALUES = """
-    SELECT s.station, s.parameter, o.times, o.values, o.made_up
-    FROM unnest(%(parameters)s::text[], %(reach)s::interval[]) AS w (parameter, reach)
-    JOIN {series} AS s ON s.parameter = w.parameter
-    CROSS JOIN LATERAL (
-        SELECT array_agg(extract(epoch FROM time)::float8 ORDER BY time) AS times,
-            array_agg(value ORDER BY time) AS values, bool_or(origin = 'generated') AS made_up
-        FROM {table} AS t
-        WHERE t.series = s.id AND t.time > %(start)s - w.reach AND t.time <= %(end)s AND t.quality = 0
-    ) AS o
-    WHERE o.times IS NOT NULL
-"""
 
 
 class Storm(Known):
@@ -133,29 +118,20 @@ def _moments(observed: Observed, start: datetime, end: datetime) -> Iterator[tup
 
 def _read(conn: Connection[Any], city: Catalog, start: datetime, end: datetime, inputs: Storm) -> _Storm:
     """What came in the time, changed as is asked for. Raises BadInput."""
-    rules = facts.rules_of(city)
-    layer = city.layer(rules.layer)
-    reach = facts.windows(rules)
-    known: sql.Composable = tables.table(layer)
-    if inputs.as_of is not None:
-        known = observations.known_at(layer, sql.SQL("%(known_at)s"))
-    query = sql.SQL(_VALUES).format(table=known, series=observed_tables.series(layer))
-    params = {"parameters": list(reach), "reach": list(reach.values()), "start": start, "end": end,
-              "known_at": inputs.as_of}  # fmt: skip
+    known = facts.read(conn, city, None, start, end, inputs.as_of)
+    if sum(len(one.times) for series in known.observed.values() for one in series.values()) > MOST:
+        raise BadInput("end", f"there are more than {MOST:,} values in that time; rehearse less of it at once")
+    layer = city.layer(facts.rules_of(city).layer)
     observed: dict[str, dict[str, Series]] = {}
-    number, generated = 0, False
-    for station, parameter, times, values, made_up in conn.execute(query, params):
-        number += len(times)
-        if number > MOST:
-            raise BadInput("end", f"there are more than {MOST:,} values in that time; rehearse less of it at once")
-        found = np.array(values)
-        if layer.parameters[parameter].cell_method == "sum":
-            found = found * inputs.rain_factor
-        elif layer.parameters[parameter].unit == "m":
-            found = found + inputs.stage_shift_m
-        observed.setdefault(station, {})[parameter] = Series(np.array(times), found)
-        generated = generated or bool(made_up)
-    return _Storm(observed, generated)
+    for station, series in known.observed.items():
+        for parameter, one in series.items():
+            values = one.values
+            if layer.parameters[parameter].cell_method == "sum":
+                values = values * inputs.rain_factor
+            elif layer.parameters[parameter].unit == "m":
+                values = values + inputs.stage_shift_m
+            observed.setdefault(station, {})[parameter] = Series(one.times, values)
+    return _Storm(observed, bool(known.generated))
 
 
 def _told(city: Catalog, event: Event, stations: Stations) -> dict[str, Any]:

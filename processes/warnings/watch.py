@@ -81,7 +81,7 @@ class Watch:
             fresh, self._mark = facts.changed(conn, self._city, self._mark)
             stations = facts.stations(conn, self._city)
             wanted = (fresh | {subject for _, subject in known}) & stations.keys()
-            found = facts.read(conn, self._city, wanted, now)
+            found = facts.read(conn, self._city, wanted, now, now)
         self._verdicts |= judge(self._rules, stations, found.observed, now)
         groups = judge_groups(self._rules, stations, self._verdicts, now)
         own = {subject: verdict for subject, verdict in self._verdicts.items() if subject[1] in wanted}
