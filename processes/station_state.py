@@ -25,9 +25,13 @@ from shikong.store import moments, observations, observed_tables, tables
 from shikong.store.database import default as default_database
 
 _NEWEST = """
-    SELECT s.stcd, s.stnm, s.sttp, s.rvnm, s.wrz, s.grz, s.dtmnm, s.origin, z.time, z.value, st_x(s.geom), st_y(s.geom)
+    SELECT s.stcd, s.stnm, s.sttp, s.rvnm, s.wrz, s.grz, s.dtmnm, s.origin, z.time, z.value, st_x(s.geom), st_y(s.geom),
+        r.parameter
     FROM {stations} AS s
-    LEFT JOIN {series} AS r ON r.station = s.stcd AND r.parameter = 'z'
+    LEFT JOIN {series} AS r ON r.id = (
+        SELECT id FROM {series} WHERE station = s.stcd AND parameter = ANY (%(stages)s)
+        ORDER BY array_position(%(stages)s, parameter) LIMIT 1
+    )
     LEFT JOIN LATERAL (
         SELECT o.time, o.value FROM {table} AS o WHERE o.series = r.id AND o.time <= %(until)s AND o.quality = 0
         ORDER BY o.time DESC LIMIT 1
@@ -39,8 +43,8 @@ _NEWEST = """
 _VALUES = """
     SELECT r.station, r.parameter, o.time, o.value
     FROM {series} AS r JOIN {table} AS o ON o.series = r.id
-    WHERE (%(station)s::text IS NULL AND r.parameter = 'z' OR r.station = %(station)s) AND o.time > %(start)s
-      AND o.time <= %(until)s AND o.quality = 0
+    WHERE (%(station)s::text IS NULL AND r.parameter = ANY (%(stages)s) OR r.station = %(station)s)
+      AND o.time > %(start)s AND o.time <= %(until)s AND o.quality = 0
     ORDER BY r.station, o.time
 """
 
@@ -51,10 +55,11 @@ warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
 #: station has its own margin this one stands in.
 NEAR_M = 0.5
 
-STATES = {
-    "above_guarantee": "超保证", "above_warning": "超警戒", "near_warning": "接近警戒", "normal": "正常",
-    "not_rateable": "无警戒指标", "no_level": "无水位",
-}  # fmt: skip
+#: The parameters that are a station's level, the one that counts first: of rivers, and above sluices.
+STAGES = ("z", "upz")
+
+#: The code list of the states.
+STATES = "station_state"
 
 
 class Stations(Then):
@@ -63,7 +68,7 @@ class Stations(Then):
     station: str | None = Field(
         None, json_schema_extra=titled("测站编码（可选，给出后附过程线）", "Station code (optional; adds its plot)")
     )
-    days: int = Field(7, ge=1, le=90, json_schema_extra=titled("过程线天数", "Days in the plot"))
+    days: int = Field(7, ge=0, le=90, json_schema_extra=titled("过程线天数（0：不附）", "Days in the plots (0: none)"))
 
 
 class StationState(Process):
@@ -91,7 +96,7 @@ class StationState(Process):
             "stations": moments.rows(stations, inputs.moment),
         }
         until = inputs.held_at or datetime.max.replace(tzinfo=UTC)
-        params = inputs.moment.values | {"station": inputs.station, "until": until}
+        params = inputs.moment.values | {"station": inputs.station, "until": until, "stages": list(STAGES)}
         database = default_database()
         newest = database.thread_fetch(sql.SQL(_NEWEST).format(**parts), params)
         if not newest:
@@ -100,14 +105,17 @@ class StationState(Process):
             )
         last = max((row[8] for row in newest if row[8]), default=None)
         values: dict[str, dict[str, list[tuple[datetime, float]]]] = {}
-        if last is not None:
+        if last is not None and inputs.days:
             params["start"] = last - timedelta(days=inputs.days)
             for station, parameter, time, value in database.thread_fetch(sql.SQL(_VALUES).format(**parts), params):
                 values.setdefault(station, {}).setdefault(parameter, []).append((time, value))
-        rows = [_row(row, values.get(row[0], {})) for row in newest]
+        states = {code: entry.title.zh for code, entry in catalog.default().codes[STATES].codes.items()}
+        rows = [_row(row, states, values.get(row[0], {})) for row in newest]
         answer: dict[str, Any] = {
             "as_of": last.isoformat() if last else None,
-            "counts": _counts(rows),
+            "counts": {
+                title: number for code, title in states.items() if (number := sum(row["state"] == code for row in rows))
+            },
             "stations": rows,
         }
         if inputs.station and values.get(inputs.station):
@@ -128,20 +136,17 @@ def state_of(level: float | None, warning: float | None, guarantee: float | None
     return "near_warning" if level >= warning - NEAR_M else "normal"
 
 
-def _row(row: tuple[Any, ...], values: dict[str, list[tuple[datetime, float]]]) -> dict[str, Any]:
-    code, name, kind, river, warning, guarantee, datum, origin, time, level, x, y = row
+def _row(
+    row: tuple[Any, ...], states: dict[str, str], values: dict[str, list[tuple[datetime, float]]]
+) -> dict[str, Any]:
+    code, name, kind, river, warning, guarantee, datum, origin, time, level, x, y, parameter = row
     state = state_of(level, warning, guarantee)
-    series = [value for _, value in values.get("z", [])]
+    series = [value for _, value in values.get(parameter, [])]
     return {
-        "station": code, "name": name, "type": kind, "river": river, "state": state, "state_zh": STATES[state],
+        "station": code, "name": name, "type": kind, "river": river, "state": state, "state_zh": states[state],
         "level_m": level, "time": time.isoformat() if time else None, "warning_m": warning, "guarantee_m": guarantee,
         "datum": datum, "lon": x, "lat": y, "origin": origin, "image": _sparkline(series) if series else None,
     }  # fmt: skip
-
-
-def _counts(rows: list[dict[str, Any]]) -> dict[str, int]:
-    return {title: number for state, title in STATES.items()
-            if (number := sum(row["state"] == state for row in rows))}  # fmt: skip
 
 
 def _sparkline(values: list[float]) -> str:
@@ -159,11 +164,11 @@ def _sparkline(values: list[float]) -> str:
 
 def _plot(row: tuple[Any, ...], values: dict[str, list[tuple[datetime, float]]]) -> str:
     """Stage with its warning lines, rain from above, as a picture whose texts the browser sets."""
-    name, warning, guarantee = row[1], row[4], row[5]
+    name, warning, guarantee, stage = row[1], row[4], row[5], row[-1]
     with rc_context({"svg.fonttype": "none", "font.family": "sans-serif"}):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
         axes = figure.subplots()
-        if levels := values.get("z"):
+        if levels := values.get(stage):
             axes.plot(*zip(*levels, strict=True), color="#1e5ab4", label="水位 Stage (m)")
             for level, colour, label in (
                 (warning, "#e6a23c", "警戒 Warning"),

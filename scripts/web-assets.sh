@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Puts OpenLayers and Swagger UI into web/static/vendor and compiles the page translations.
+# Puts OpenLayers, ECharts and Swagger UI into web/static/vendor and compiles the page translations.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -30,6 +30,10 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
     cd "$web/node_modules"
     cp ol/dist/ol.js ol/ol.css "$fresh/"
     cp ol/LICENSE.md "$fresh/ol.LICENSE.md"
+    cp echarts/dist/echarts.common.min.js "$fresh/"
+    cp echarts/LICENSE "$fresh/echarts.LICENSE"
+    cp echarts/NOTICE "$fresh/echarts.NOTICE"
+    cp zrender/LICENSE "$fresh/zrender.LICENSE"
     cp swagger-ui-dist/swagger-ui-bundle.js swagger-ui-dist/swagger-ui.css "$fresh/"
     cp swagger-ui-dist/LICENSE "$fresh/swagger-ui.LICENSE"
     cp swagger-ui-dist/NOTICE "$fresh/swagger-ui.NOTICE"

@@ -55,7 +55,8 @@ _LINKED = ("json", "html", "jsonld")
 #: Resources that know nothing but `f` and `lang`: as JSON alone, as a page too, as linked data too.
 ONLY_JSON, PAGE, LINKED = Asked(), Asked(formats=_PAGE), Asked(formats=_LINKED)
 
-MAP_PAGE = Asked(formats=("html",))
+#: Pages that are nothing else.
+ONLY_PAGE = Asked(formats=("html",))
 OPENAPI = Asked(frozenset({"ui"}), ("json", "html", "oas30"))
 ITEMS = Asked(parameters.ITEMS, tuple(FORMATS))
 ITEM = Asked(parameters.ITEM, tuple(PAGES))

@@ -44,7 +44,7 @@ def is_wanted(request: Request) -> bool:
 
 async def get_map_page(context: Context, request: Request) -> Response:
     """The page. Raises BadParameter."""
-    asked.MAP_PAGE.check(request.query_params)
+    asked.ONLY_PAGE.check(request.query_params)
     context.metadata.refresh_if_due()
     language = profiles.language(context.api, request)
     page = context.pages.render("map.html", {"map": described(context, language)}, request)

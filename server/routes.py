@@ -46,6 +46,7 @@ from shikong.server import (
     signing_in,
     tilesets,
     warnings,
+    water_page,
 )
 from shikong.server import jobs as job_block
 from shikong.server import tiles as tile_block
@@ -344,6 +345,7 @@ def routes(context: Context) -> list[Route]:
         Route("/stac/collections/{collection_id}/items/{release}/data", stac.data),
         *wmts.routes(),
         *warnings.Warnings(context).routes(),
+        Route("/water", partial(water_page.get_page, context)),
         Route("/coordination", partial(coordination.get_page, context)),
         Route("/account", partial(signing_in.account, context), methods=["GET", "POST"]),
         Route("/account/sign-out", partial(signing_in.sign_out, context), methods=["POST"]),

@@ -32,6 +32,10 @@ class Stretch(Known):
         None, json_schema_extra=titled("起（可选；日期指当日始）", "From (optional; a day means its first moment)")
     )
     end: End = Field(None, json_schema_extra=titled("止（可选；日期指当日末）", "To (optional; a day means its end)"))
+    hours: int | None = Field(
+        None, ge=1, le=366 * 24,
+        json_schema_extra=titled("止前小时数（可选，代替起）", "Hours up to the end (instead of from)"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,9 @@ def stretch(asked: Stretch, newest: datetime | None, zone: str) -> Steps:
     if newest is None and (asked.start is None or asked.end is None):
         raise BadInput("start", "there are no readings yet; give `start` and `end`")
     end = asked.end or newest or datetime.now(UTC)
-    start = asked.start or end - timedelta(days=7)
+    if asked.start is not None and asked.hours is not None:
+        raise BadInput("hours", "give either `start` or `hours`")
+    start = asked.start or end - timedelta(hours=asked.hours or 7 * 24)
     if start >= end:
         raise BadInput("start", f"must be before {end.isoformat()}")
     if end - start > LONGEST:

@@ -46,6 +46,9 @@ _ROOM = (
     Column("storage", Text(zh="蓄水量", en="Storage"), _MILLION, 3),
     Column("period", Text(zh="汛期", en="Flood season")),
     Column("limit_m", Text(zh="汛限水位", en="Flood-limit level"), "m", 2),
+    Column("dead_m", Text(zh="死水位", en="Dead level"), "m", 2),
+    Column("normal_m", Text(zh="正常蓄水位", en="Normal level"), "m", 2),
+    Column("crest_m", Text(zh="坝顶高程", en="Crest"), "m", 2),
     Column("room_limit", Text(zh="汛限以下可蓄", en="Room below the limit"), _MILLION, 3),
     Column("room_normal", Text(zh="正常蓄水位以下可蓄", en="Room below the normal level"), _MILLION, 3),
     Column("room_crest", Text(zh="坝顶以下可蓄", en="Room below the crest"), _MILLION, 3),
@@ -195,6 +198,9 @@ def _room(of: Standing, zone: ZoneInfo) -> Row:
         "period": limits[limit].title.model_dump() if limit else None,
         "limit_m": limit.level if limit else None,
         "origin": declared.origin,
+        "dead_m": declared.dead_level,
+        "normal_m": declared.normal_level,
+        "crest_m": declared.crest_level,
     }
     unknown = dict.fromkeys(("storage", "room_limit", "room_normal", "room_crest"))
     if stood.level is None:

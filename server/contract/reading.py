@@ -276,6 +276,7 @@ def _others() -> dict[str, Part]:
         "/processes/{processId}/execution": {
             "parameters": [*named("processId"), *of(asked.EXECUTION)], "post": execution,
         },
+        "/water": read(asked.ONLY_PAGE, operation("the water map, as a page", "getWaterPage", "service", HTML)),
         "/coordination": read(asked.COORDINATION, operation(
             "the cases of coordination, as a page", "getCoordination", "service", HTML)),
         "/account": read(asked.PAGE, operation(

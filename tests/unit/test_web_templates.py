@@ -153,4 +153,4 @@ def test_lock_file_names_no_registry() -> None:
     lock = json.loads((WEB / "package-lock.json").read_text("utf-8"))
     assert not [name for name, entry in lock["packages"].items() if "resolved" in entry]
     manifest = json.loads((WEB / "package.json").read_text("utf-8"))
-    assert set(manifest["dependencies"]) == {"ol", "swagger-ui-dist"}
+    assert set(manifest["dependencies"]) == {"echarts", "ol", "swagger-ui-dist"}

@@ -2,7 +2,7 @@
 // EDR: the form for a place and period, and the answer as charts with their tables.
 import { island, say } from './page-data.js';
 import { make, scrolling, table } from './dom.js';
-import { lineChart } from './chart.js';
+import { axis, draw, timeAxis, tone, withGaps } from './chart.js';
 import { seriesFrom } from './covjson.js';
 import { featureLayer, makeMap, pointMap } from './map.js';
 import { render } from './render.js';
@@ -28,9 +28,10 @@ function prepareForm(form) {
   else around.addEventListener('toggle', () => pointMap(target, lon, lat, box), { once: true });
 }
 
-function figure(series, width) {
-  const title = `${series.name}${series.unit ? ` (${series.unit})` : ''}`;
-  const chart = lineChart(series.points, { time: series.axis === 't', width, label: say('chartOf', { name: title }) });
+const titleOf = ({ name, unit }) => `${name}${unit ? ` (${unit})` : ''}`;
+
+function figure(series) {
+  const title = titleOf(series);
   const rows = series.points.map(([at, value]) => [String(at), value ?? say('gapMissing')]);
   return make(
     'figure',
@@ -45,7 +46,7 @@ function figure(series, width) {
         series.place.every(Number.isFinite) ? series.place.map((one) => one.toFixed(4)).join(', ') : '',
       ),
     ),
-    chart,
+    make('div', { class: 'chart-box low' }),
     make(
       'details',
       { class: 'more', open: rows.length <= 24 },
@@ -53,6 +54,28 @@ function figure(series, width) {
       scrolling(table([series.axis === 't' ? say('time') : series.axis, title], rows)),
     ),
   );
+}
+
+/** Times are told in UTC, as the table has them. */
+function drawSeries(element, series) {
+  const timed = series.axis === 't';
+  const points = series.points
+    .map(([at, value]) => [timed ? Date.parse(at) : Number(at), value])
+    .filter(([at, value]) => Number.isFinite(at) && value !== null);
+  draw(element, say('chartOf', { name: titleOf(series) }), {
+    grid: { left: 64, right: 24, top: 16, bottom: 30 },
+    xAxis: timed ? timeAxis() : { type: 'value', scale: true, ...axis() },
+    yAxis: { type: 'value', scale: true, ...axis() },
+    series: [
+      {
+        name: titleOf(series),
+        type: 'line',
+        showSymbol: points.length <= 60,
+        itemStyle: { color: tone('accent') },
+        data: timed ? withGaps(points) : points,
+      },
+    ],
+  });
 }
 
 function drawPlaces(places) {
@@ -81,10 +104,8 @@ function showAnswer() {
     return;
   }
   const series = seriesFrom(data, lang);
-  const width = Math.max(280, Math.min(1200, host.clientWidth - 40));
-  host.append(
-    ...(series.length ? series.map((one) => figure(one, width)) : [make('p', { class: 'notice' }, say('noSeries'))]),
-  );
+  host.append(...(series.length ? series.map(figure) : [make('p', { class: 'notice' }, say('noSeries'))]));
+  host.querySelectorAll('.chart-box').forEach((element, index) => drawSeries(element, series[index]));
   const places = series.map((one) => one.place).filter((place) => place.every(Number.isFinite));
   if (places.length) drawPlaces(places);
   else map.remove();

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the map shows. Whoever changes it says what; whoever draws it listens.
+// What the map shows.
+import { State } from './state.js';
 
 /** How a layer is shown before anybody chooses: as it is declared. */
 export const asDeclared = (layer) => ({ opacity: 1, style: layer.styles?.[0]?.id ?? '' });
 
-export class MapState extends EventTarget {
+export class MapState extends State {
   constructor(layers) {
     super();
     this.shown = new Map(
@@ -18,17 +19,6 @@ export class MapState extends EventTarget {
     // While two moments are compared: those of the right side, and where it begins, as a share of the width.
     this.swipe = null;
     this.grid = 'WebMercatorQuad';
-  }
-
-  change(values) {
-    Object.assign(this, values);
-    this.dispatchEvent(new CustomEvent('change', { detail: Object.keys(values) }));
-  }
-
-  when(names, listener) {
-    this.addEventListener('change', ({ detail }) => {
-      if (detail.some((name) => names.includes(name))) listener();
-    });
   }
 
   show(id, how) {

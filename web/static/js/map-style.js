@@ -5,7 +5,7 @@ import { island } from './page-data.js';
 
 export const dark = window.matchMedia('(prefers-color-scheme: dark)').matches;
 
-const colors = dark
+export const colors = dark
   ? {
       line: '#5cc8ba',
       fill: 'rgba(92, 200, 186, 0.28)',
@@ -31,7 +31,7 @@ const colors = dark
       halo: '#f4f1e8',
     };
 
-const font = '"Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif';
+export const font = '"Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif';
 
 function drawn({ fill, outline, line, point, width, edge, edgeWidth, radius }) {
   const stroke = outline ? new ol.style.Stroke({ color: outline, width: edgeWidth }) : undefined;

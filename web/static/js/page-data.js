@@ -6,8 +6,8 @@ export function island(id, otherwise = null) {
   return element ? JSON.parse(element.textContent) : otherwise;
 }
 
-// The map page has many words that no other page needs.
-const words = { ...island('words', {}), ...island('map-words', {}) };
+// Some pages have many words that no other page needs.
+const words = { ...island('words', {}), ...island('page-words', {}) };
 
 export function say(key, values = {}) {
   const text = words[key] ?? key;

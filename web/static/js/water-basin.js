@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rain on the city hour by hour, and where the reservoirs stand.
+import { say } from './page-data.js';
+import { make, scrolling, table } from './dom.js';
+import { axis, draw, timeAxis } from './chart.js';
+
+const lang = document.documentElement.lang.slice(0, 2);
+const told = (text) => (text && typeof text === 'object' ? text[lang] : text);
+
+/** The answer of `areal-rainfall` as bars with their sum. */
+export function drawRain(parts, answer, clock) {
+  const { rows, totals } = answer.tables.areal_rain;
+  const sum = totals[0]?.rain_mm;
+  parts.note.textContent = [
+    told(answer.subtitle),
+    sum === null || sum === undefined ? say('sumUnknown') : say('sumOf', { n: sum }),
+  ].join(' · ');
+  draw(parts.chart, say('arealRainOf', { when: told(answer.subtitle) }), {
+    grid: { left: 48, right: 16, top: 30, bottom: 34 },
+    xAxis: timeAxis(),
+    yAxis: { type: 'value', ...axis({ name: 'mm' }) },
+    series: [
+      {
+        name: told(answer.title),
+        type: 'bar',
+        itemStyle: { color: '#4FA3DC' },
+        barMaxWidth: 18,
+        data: rows.map(({ time, rain_mm: value }) => [clock.shown(time), value]),
+      },
+    ],
+  });
+}
+
+/** A reservoir: how high it stands between its dead level and its crest, with the levels that hold. */
+function bar({ dead_m: dead, crest_m: crest, normal_m: normal, limit_m: limit, level_m: level }) {
+  const share = (value) => `${Math.min(100, Math.max(0, ((value - dead) / (crest - dead)) * 100)).toFixed(2)}%`;
+  const mark = (value, kind) =>
+    value === null ? null : make('i', { class: `mark ${kind}`, style: `left:${share(value)}` });
+  return make(
+    'div',
+    { class: 'reservoir-bar', 'aria-hidden': 'true' },
+    level === null ? null : make('span', { class: limit !== null && level > limit ? 'full over' : 'full', style: `width:${share(level)}` }),
+    mark(limit, 'limit'),
+    mark(normal, 'normal'),
+  );
+}
+
+/** The answer of `reservoir-room` as one bar for each reservoir, and its rooms in words. */
+export function drawReservoirs(host, answer, pick) {
+  const { rows, columns } = answer.tables.room;
+  const titles = Object.fromEntries(columns.map(({ name, title, unit }) => [name, `${told(title)}${unit ? ` (${unit === 'hm3' ? say('millions') : unit})` : ''}`]));
+  host.replaceChildren(
+    ...rows.map((row) => {
+      const go = make('button', { type: 'button', 'data-code': row.station }, told(row.name));
+      go.addEventListener('click', () => pick(row.station));
+      const facts = ['level_m', 'storage', 'limit_m', 'room_limit', 'normal_m', 'room_normal', 'crest_m'];
+      return make(
+        'li',
+        {},
+        make('div', { class: 'between' }, go, make('span', { class: 'state' }, told(row.state))),
+        bar(row),
+        make(
+          'dl',
+          { class: 'facts' },
+          facts
+            .filter((name) => row[name] !== null)
+            .flatMap((name) => [make('dt', {}, titles[name]), make('dd', {}, String(row[name]))]),
+        ),
+        make('small', { class: 'muted' }, [told(row.reason), row.datum, row.origin === 'generated' ? say('generatedCurve') : null].filter(Boolean).join(' · ')),
+      );
+    }),
+  );
+}
+
+/** What a flood meets, from the answer of `inundation`. */
+export function tellFlood(host, answer) {
+  const { met, places, depths } = answer.tables;
+  const rowsOf = ({ rows, columns }) =>
+    scrolling(
+      table(
+        columns.map(({ title, unit }) => `${told(title)}${unit && unit !== '1' ? ` (${unit})` : ''}`),
+        rows.map((row) => columns.map(({ name }) => told(row[name]))),
+      ),
+    );
+  host.replaceChildren(
+    rowsOf(met),
+    make(
+      'details',
+      { class: 'more' },
+      make('summary', {}, told(depths.title)),
+      rowsOf(depths),
+      places.rows.length ? rowsOf(places) : null,
+    ),
+    make('p', { class: 'muted' }, told(answer.level.surface)),
+  );
+}

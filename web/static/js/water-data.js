@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the water map asks the service: its processes, EDR queries and stream of warnings.
+import { fetchJson, island, localized, say } from './page-data.js';
+import { seriesFrom } from './covjson.js';
+
+const base = document.body.dataset.base;
+const { layers } = island('water-data');
+
+/** Runs a process at once. A refusal is an Error that says what was wrong. signal: ends the request. */
+export async function ask(process, inputs, signal) {
+  const response = await fetch(localized(`${base}/processes/${process}/execution`), {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    body: JSON.stringify({ inputs }),
+    signal,
+  });
+  if (response.ok) return response.json();
+  const problem = await response.json().catch(() => ({}));
+  throw new Error(problem.detail ?? say('notOk', { n: response.status }));
+}
+
+/** Which parameters have been read at which station. */
+export async function readParameters() {
+  const { features } = await fetchJson(`${base}/collections/${layers.observations}/locations?f=json`);
+  return new Map(features.map(({ id, properties }) => [String(id), properties['parameter-name'] ?? []]));
+}
+
+/** A station's attributes; moment: as they were then. */
+export async function stationOf(code, moment) {
+  const asked = new URLSearchParams({ f: 'json' });
+  if (moment) asked.set('datetime', moment);
+  const item = `${base}/collections/${layers.stations}/items/${encodeURIComponent(code)}`;
+  return (await fetchJson(`${item}?${asked}`)).properties;
+}
+
+/** The address of a station's series in a period of two instants; step: hourly values. */
+export function seriesAddress(code, parameters, [from, until], { step = '', f = 'json' } = {}) {
+  const asked = new URLSearchParams({ 'parameter-name': parameters.join(), datetime: `${from}/${until}`, f });
+  if (step) asked.set('step', step);
+  return `${base}/collections/${layers.observations}/locations/${encodeURIComponent(code)}?${asked}`;
+}
+
+/** The series themselves: name of the parameter to [[instant in ms, value], ...] without what was not read. */
+export async function readSeries(code, parameters, period, step) {
+  if (!parameters.length) return {};
+  const lang = document.documentElement.lang.slice(0, 2);
+  const found = seriesFrom(await fetchJson(seriesAddress(code, parameters, period, { step })), lang);
+  return Object.fromEntries(
+    found.map(({ key, points }) => [
+      key,
+      points.filter(([, value]) => value !== null).map(([at, value]) => [Date.parse(at), value]),
+    ]),
+  );
+}
+
+export const inForce = ({ properties }) => ['active', 'acknowledged'].includes(properties.state);
+
+/** The warnings that were in force at a moment. */
+export async function warningsAt(moment) {
+  const asked = new URLSearchParams({ datetime: moment, limit: '1000', f: 'json' });
+  return (await fetchJson(`${base}/collections/${layers.warnings}/items?${asked}`)).features;
+}
+
+/** The warnings in force and each change of them; heard: called with each, lost: with whether the stream is broken. */
+export function listen(heard, lost) {
+  const source = new EventSource(`${base}/warnings/events`);
+  source.addEventListener('warning', ({ data }) => heard(JSON.parse(data)));
+  source.addEventListener('open', () => lost(false));
+  source.addEventListener('error', () => lost(true));
+  return () => source.close();
+}
+
+export const warningAddress = (code) =>
+  localized(`${base}/collections/${layers.warnings}/items/${encodeURIComponent(code)}?f=html`);
+export const stationAddress = (code) =>
+  localized(`${base}/collections/${layers.stations}/items/${encodeURIComponent(code)}?f=html`);

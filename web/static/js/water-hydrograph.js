@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// A station's hydrograph: stage against its levels, discharge beside it, rain from above.
+import { island, say } from './page-data.js';
+import { make, scrolling, table } from './dom.js';
+import { axis, draw, timeAxis, tone, withGaps } from './chart.js';
+import { readSeries, seriesAddress, stationAddress, stationOf } from './water-data.js';
+
+const page = island('water-data');
+
+/** The parameters of a hydrograph in the order in which the first that was read is taken. */
+const STAGES = ['z', 'upz', 'rz'];
+const BELOW = ['dwz', 'blrz'];
+const FLOWS = ['q', 'tgtq', 'inq', 'otq'];
+const RAINS = ['drp', 'pn05'];
+
+/** Of longer periods hourly values are drawn. */
+const RAW_DAYS = 3;
+const DAY = 864e5;
+
+const COLORS = { stage: '#1E6FD9', below: '#7A8A99', flow: '#8A5AC8', rain: '#4FA3DC' };
+
+const titleOf = (name) => `${page.parameters[name].title} (${page.parameters[name].unit})`;
+
+function chosenOf(read) {
+  const first = (names) => names.filter((name) => read.includes(name)).slice(0, 1);
+  return {
+    stage: first(STAGES),
+    below: first(BELOW),
+    flow: FLOWS.filter((name) => read.includes(name)).slice(0, 2),
+    rain: first(RAINS),
+  };
+}
+
+/** The station's levels as lines; those far above what is seen would flatten the course, and are told in words. */
+function linesOf(station, values) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = Math.max(3, high - low);
+  const told = Object.entries(page.lines)
+    .filter(([field]) => station[field] !== null && station[field] !== undefined)
+    .map(([field, { title, color }]) => ({ title, color, level: station[field] }));
+  return { told, drawn: told.filter(({ level }) => level >= low - room && level <= high + room) };
+}
+
+function optionOf(chosen, series, lines, clock) {
+  const shown = (name) => withGaps((series[name] ?? []).map(([at, value]) => [clock.shown(at), value]));
+  const rain = chosen.rain.length > 0;
+  const line = (name, index, color, dashed = false) => ({
+    name: titleOf(name),
+    type: 'line',
+    xAxisIndex: rain ? 1 : 0,
+    yAxisIndex: (rain ? 1 : 0) + index,
+    showSymbol: false,
+    lineStyle: { width: index ? 1.6 : 2.2, type: dashed ? 'dashed' : 'solid' },
+    itemStyle: { color },
+    data: shown(name),
+  });
+  const stages = chosen.stage.map((name) => ({
+    ...line(name, 0, COLORS.stage),
+    markLine: {
+      symbol: 'none',
+      silent: true,
+      data: lines.map(({ title, color, level }) => ({
+        yAxis: level,
+        lineStyle: { color, width: 1.6, type: 'dashed' },
+        label: { formatter: `${title} ${level}`, position: 'insideStartTop', color: tone('ink') },
+      })),
+    },
+  }));
+  const levels = lines.map(({ level }) => level);
+  const among = (pick) => (value) => pick(pick === Math.min ? value.min : value.max, ...levels);
+  const plots = [
+    { left: 64, right: 68, top: rain ? 128 : 44, bottom: 34 },
+    ...(rain ? [{ left: 64, right: 68, top: 44, height: 70 }] : []),
+  ];
+  const time = timeAxis();
+  const level = { ...axis(), type: 'value', min: round(among(Math.min), Math.floor), max: round(among(Math.max), Math.ceil) };
+  const flow = { ...axis({ splitLine: { show: false } }), type: 'value', position: 'right', min: 0 };
+  const fall = { ...axis(), type: 'value', inverse: true, min: 0, splitNumber: 2 };
+  const bars = chosen.rain.map((name) => ({
+    name: titleOf(name),
+    type: 'bar',
+    itemStyle: { color: COLORS.rain },
+    barMaxWidth: 14,
+    data: (series[name] ?? []).map(([at, value]) => [clock.shown(at), value]),
+  }));
+  return {
+    legend: { top: 8, textStyle: { color: tone('ink') } },
+    grid: rain ? plots.reverse() : plots,
+    axisPointer: { link: [{ xAxisIndex: 'all' }] },
+    xAxis: rain
+      ? [{ ...time, gridIndex: 0, axisLabel: { show: false } }, { ...time, gridIndex: 1 }]
+      : [time],
+    yAxis: [
+      ...(rain ? [{ ...fall, gridIndex: 0 }] : []),
+      { ...level, gridIndex: rain ? 1 : 0 },
+      { ...flow, gridIndex: rain ? 1 : 0 },
+    ],
+    series: [
+      ...bars,
+      ...stages,
+      ...chosen.below.map((name) => line(name, 0, COLORS.below)),
+      ...chosen.flow.map((name, index) => line(name, 1, COLORS.flow, index > 0)),
+    ],
+  };
+}
+
+/** Axes that end on tenths of a metre. */
+function round(bound, how) {
+  return (value) => how(bound(value) * 10 - (how === Math.floor ? 1 : -1)) / 10;
+}
+
+export class Hydrograph {
+  /** parts: elements by name. clock: the city's. */
+  constructor(parts, clock) {
+    this.parts = parts;
+    this.clock = clock;
+    this.asked = 0;
+  }
+
+  /** Shows a station of the list over some days until a moment (ISO; empty: now). read: its parameters. */
+  async show(row, read, days, moment) {
+    const turn = ++this.asked;
+    const until = moment ? Date.parse(moment) : Date.now();
+    const period = [new Date(until - days * DAY).toISOString(), moment || '..'];
+    const step = days > RAW_DAYS ? 'hour' : '';
+    const chosen = chosenOf(read);
+    const names = Object.values(chosen).flat();
+    const [station, series] = await Promise.all([
+      stationOf(row.code, moment),
+      readSeries(row.code, names, period, step),
+    ]);
+    if (turn !== this.asked) return null;
+    this.tell(row, station, period, names);
+    const seen = names.filter((name) => series[name]?.length);
+    const stage = chosen.stage.flatMap((name) => (series[name] ?? []).map(([, value]) => value));
+    const lines = stage.length ? linesOf(station, stage) : { told: [], drawn: [] };
+    this.parts.empty.hidden = seen.length > 0;
+    this.parts.chart.hidden = !seen.length;
+    if (seen.length) {
+      const label = say('hydrographOf', { name: row.name, n: days, lines: lines.told.map(({ title, level }) => `${title} ${level} m`).join(say('comma')) });
+      draw(this.parts.chart, label, optionOf(chosen, series, lines.drawn, this.clock));
+    }
+    this.list(seen, series);
+    return station;
+  }
+
+  /** What the station is, and where its values are. */
+  tell(row, station, period, names) {
+    const { title, facts, links } = this.parts;
+    title.textContent = row.name;
+    const state = page.states[row.state];
+    const levels = Object.entries(page.lines)
+      .filter(([field]) => station[field] !== null && station[field] !== undefined)
+      .map(([field, line]) => `${line.title} ${station[field]} m`);
+    facts.replaceChildren(
+      make('span', { class: 'dot', style: `background:${row.color}`, 'aria-hidden': 'true' }),
+      [
+        row.code,
+        page.types[row.type]?.title,
+        row.river,
+        row.kind === 'level' ? state.title : null,
+        row.told,
+        row.time ? this.clock.text(row.time).replace('T', ' ') : null,
+        ...levels,
+        station.dtmnm ? say('datum', { name: station.dtmnm }) : say('noDatum'),
+      ]
+        .filter(Boolean)
+        .join(' · '),
+    );
+    const address = (f) => seriesAddress(row.code, names, period, { f });
+    links.replaceChildren(
+      make('a', { href: stationAddress(row.code) }, say('aboutStation')),
+      ...(names.length ? [make('a', { href: address('csv'), download: '' }, 'CSV'), make('a', { href: address('json') }, 'CoverageJSON')] : []),
+    );
+  }
+
+  /** The same values to read. */
+  list(names, series) {
+    const rows = new Map();
+    names.forEach((name, index) => {
+      for (const [at, value] of series[name]) {
+        if (!rows.has(at)) rows.set(at, new Array(names.length).fill(null));
+        rows.get(at)[index] = value;
+      }
+    });
+    const newest = [...rows].sort(([a], [b]) => b - a).slice(0, 200);
+    const cells = newest.map(([at, values]) => [this.clock.text(at).replace('T', ' '), ...values]);
+    this.parts.table.replaceChildren(scrolling(table([say('time'), ...names.map(titleOf)], cells)));
+  }
+}
