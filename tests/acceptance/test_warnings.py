@@ -10,7 +10,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,35 +18,11 @@ import httpx
 import pytest
 from conftest import Service
 
-from shikong.layers import catalog
-from shikong.processes.warnings.watch import Watch
-from shikong.store import accounts, observations
+from shikong.store import accounts
 from shikong.store.database import Database
-from shikong.store.principal import Principal, acting_as
-from support.loads import dsn_of, load
+from support.town import Town, opened
 
-CITY = catalog.default()
-LAYER = CITY.layer("hydro_observations")
 CAP = {"cap": "urn:oasis:names:tc:emergency:cap:1.2"}
-NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-class Town:
-    """A service over a store of its own, with a station, and the watch that runs when it is told to."""
-
-    def __init__(self, url: str, store: Database) -> None:
-        self.url, self._store = url, store
-        self._watch = Watch(store, CITY)
-
-    def rises_to(self, stage: float, minutes: int, origin: str = "delivered") -> None:
-        """The stage of the station so many minutes from now, and what follows from it."""
-        at = NOW + timedelta(minutes=minutes)
-        with acting_as(Principal("worker:test", ("worker",))):
-            with self._store.thread_session() as conn, conn.transaction():
-                observations.empty_stage(conn)
-                number = observations.stage(conn, [("S1", "z", at, stage, 0, origin)])
-                observations.append(conn, LAYER, "telemetry", number)
-            self._watch.once(at)
 
 
 @pytest.fixture
@@ -55,14 +30,8 @@ def town(
     empty_store: Database, tmp_path: Path, run_service: Callable[..., AbstractContextManager[Service]]
 ) -> Iterator[Town]:
     """A town without warnings."""
-    stations = tmp_path / "stations.csv"
-    stations.write_text(
-        "stcd,stnm,sttp,rvnm,wrz,grz,obhtz,lon,lat\nS1,聊城闸,ZQ,徒骇河,32,33.5,34.2,115.9,36.4\n", encoding="utf-8"
-    )
-    load(empty_store, stations, "hydro_stations")
-    empty_store.settings.data.mkdir(exist_ok=True)
-    with run_service(dsn_of(empty_store), empty_store.settings.data, SHIKONG_EDITING="roles") as service:
-        yield Town(service.url, empty_store)
+    with opened(empty_store, tmp_path, run_service) as found:
+        yield found
 
 
 class Listener:

@@ -41,7 +41,7 @@ function linesOf(station, values) {
   return { told, drawn: told.filter(({ level }) => level >= low - room && level <= high + room) };
 }
 
-function optionOf(chosen, series, lines, clock) {
+function optionOf(chosen, series, lines, clock, [from, until]) {
   const shown = (name) => withGaps((series[name] ?? []).map(([at, value]) => [clock.shown(at), value]));
   const rain = chosen.rain.length > 0;
   const line = (name, index, color, dashed = false) => ({
@@ -72,7 +72,7 @@ function optionOf(chosen, series, lines, clock) {
     { left: 64, right: 68, top: rain ? 128 : 44, bottom: 34 },
     ...(rain ? [{ left: 64, right: 68, top: 44, height: 70 }] : []),
   ];
-  const time = timeAxis();
+  const time = { ...timeAxis(), min: clock.shown(from), max: clock.shown(until) };
   const level = { ...axis(), type: 'value', min: round(among(Math.min), Math.floor), max: round(among(Math.max), Math.ceil) };
   const flow = { ...axis({ splitLine: { show: false } }), type: 'value', position: 'right', min: 0 };
   const fall = { ...axis(), type: 'value', inverse: true, min: 0, splitNumber: 2 };
@@ -138,7 +138,7 @@ export class Hydrograph {
     this.parts.chart.hidden = !seen.length;
     if (seen.length) {
       const label = say('hydrographOf', { name: row.name, n: days, lines: lines.told.map(({ title, level }) => `${title} ${level} m`).join(say('comma')) });
-      draw(this.parts.chart, label, optionOf(chosen, series, lines.drawn, this.clock));
+      draw(this.parts.chart, label, optionOf(chosen, series, lines.drawn, this.clock, [until - days * DAY, until]));
     }
     this.list(seen, series);
     return station;

@@ -86,7 +86,8 @@ export class WaterMap {
     });
     this.flood = layerOf(floodStyle, 2);
     this.isolines = layerOf(isolineStyle, 3, true);
-    this.stations = layerOf(stationStyle, 5, true);
+    // Above the districts' names.
+    this.stations = layerOf(stationStyle, 1001, true);
     const layers = [rivers, this.flood, this.isolines, this.stations];
     this.map = makeMap(target, { layers, box: page.extent });
     this.target = target;
@@ -98,7 +99,7 @@ export class WaterMap {
       const size = this.map.getSize();
       if (event.key === 'Enter' && size) this.pickAt([size[0] / 2, size[1] / 2], 40, pick);
     });
-    this.map.on('loadstart', () => (target.dataset.ready = 'false'));
+    this.map.on('movestart', () => (target.dataset.ready = 'false'));
     this.map.on('rendercomplete', () => (target.dataset.ready = 'true'));
   }
 
@@ -114,6 +115,7 @@ export class WaterMap {
 
   /** stations: rows with code, name, lon, lat, kind, color, ring, value and whether chosen. Bad ones are drawn last. */
   showStations(stations) {
+    this.target.dataset.ready = 'false';
     const source = this.stations.getSource();
     source.clear();
     source.addFeatures(
@@ -141,6 +143,7 @@ export class WaterMap {
   }
 
   replace(layer, collection) {
+    this.target.dataset.ready = 'false';
     const source = layer.getSource();
     source.clear();
     if (collection) source.addFeatures(featureLayer(collection, MERCATOR).getSource().getFeatures());
