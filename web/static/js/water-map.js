@@ -13,7 +13,7 @@ const MERCATOR = 'EPSG:3857';
 const NAMED = 10;
 
 /** Pixels across below which a flood is too small to be seen. */
-const SPECK = 120;
+const SPECK = 300;
 
 const fillOf = (color) => new ol.style.Fill({ color });
 const strokeOf = (color, width) => new ol.style.Stroke({ color, width });

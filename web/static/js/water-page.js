@@ -65,6 +65,15 @@ class WaterPage {
     setInterval(() => {
       if (!this.state.moment && !document.hidden) this.refresh();
     }, AGAIN);
+    document.addEventListener('visibilitychange', () => {
+      if (this.state.moment) return;
+      this.tune();
+      if (!document.hidden) this.refresh();
+    });
+    window.addEventListener('pagehide', () => this.close?.());
+    window.addEventListener('pageshow', ({ persisted }) => {
+      if (persisted) this.follow();
+    });
     await this.follow();
   }
 
@@ -73,18 +82,23 @@ class WaterPage {
     const { moment } = this.state;
     element('water-now').setAttribute('aria-pressed', String(!moment));
     element('water-moment').value = clock.text(moment || Date.now());
-    this.close?.();
-    this.close = null;
-    this.warnings.clear();
-    element('water-lost').hidden = true;
-    if (!moment) {
-      this.close = listen(
-        (warning) => this.hear(warning),
-        (lost) => (element('water-lost').hidden = !lost),
-      );
-    }
+    this.tune();
     this.flood.setStation(null);
     await this.refresh();
+  }
+
+  /** Hears of warnings while the page is seen and shows the present. A browser keeps six connections to a host: pages
+   * in the background must not hold one each. */
+  tune() {
+    this.close?.();
+    this.close = null;
+    element('water-lost').hidden = true;
+    if (this.state.moment || document.hidden) return;
+    this.warnings.clear();
+    this.close = listen(
+      (warning) => this.hear(warning),
+      (lost) => (element('water-lost').hidden = !lost),
+    );
   }
 
   hear(warning) {
