@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from psycopg import sql
@@ -14,14 +14,15 @@ from rich.table import Column, Table
 
 from shikong.cli import schema
 from shikong.cli.console import clear_errors, out, progress_bar
-from shikong.ingest.features import Progress
-from shikong.ingest.jobs.chores import Chore
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
-from shikong.processes.conflicts import runs
-from shikong.processes.conflicts.runs import Outcome
 from shikong.store import database, tables
 from shikong.store.database import Database
+
+if TYPE_CHECKING:
+    from shikong.ingest.features import Progress
+    from shikong.ingest.jobs.chores import Chore
+    from shikong.processes.conflicts.runs import Outcome
 
 app = typer.Typer(invoke_without_command=True, help="Conflicts between plans: how many by which rule, and since when.")
 
@@ -38,6 +39,8 @@ def by_rule(context: typer.Context) -> None:
     """Count them by rule when no command is given."""
     if context.invoked_subcommand is not None:
         return
+    from shikong.processes.conflicts import runs
+
     with clear_errors():
         rules = catalog.default().conflicts.rules
         layer = catalog.default().layer(runs.LAYER)
@@ -65,6 +68,8 @@ def update(
 
 def find(store: Database, *, whole: bool = False) -> Outcome:
     """Bring the conflicts up to date under a progress bar."""
+    from shikong.processes.conflicts import runs
+
     with progress_bar("plan conflicts") as (bar, task):
         return runs.update(
             store,
@@ -83,6 +88,8 @@ def told(outcome: Outcome) -> str:
 
 def chore(city: Catalog) -> Chore:
     """What workers do after releases of plans."""
+    from shikong.ingest.jobs.chores import Chore
+    from shikong.processes.conflicts import runs
 
     def work(store: Database, progress: Progress) -> str:
         return told(runs.update(store, city, progress))

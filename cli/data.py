@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -17,14 +17,13 @@ from shikong.cli import conflicts, schema, tiles
 from shikong.cli.console import clear_errors, err, out, progress_bar
 from shikong.ingest import valid_time
 from shikong.ingest.errors import IngestError
-from shikong.ingest.features import Options
-from shikong.ingest.job import ingest as run_ingest
-from shikong.ingest.jobs import loads
-from shikong.ingest.report import Report
 from shikong.layers import catalog
-from shikong.samples import city
 from shikong.store import database, locks
 from shikong.store.database import Database
+
+if TYPE_CHECKING:
+    from shikong.ingest.features import Options
+    from shikong.ingest.report import Report
 
 
 def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
@@ -43,6 +42,9 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
     queue: Annotated[bool, typer.Option("--queue", help="leave it to a worker and print the job's number")] = False,
 ) -> None:
     """Load a source into a layer: read, check, publish at once, and report every row."""
+    from shikong.ingest.features import Options
+    from shikong.ingest.jobs import loads
+
     with clear_errors():
         zone = ZoneInfo(catalog.default().city.timezone)
         options = Options(
@@ -64,12 +66,14 @@ def ingest(  # noqa: PLR0913, PLR0917  (the options of a command)
 
 
 def sample(
-    size: Annotated[str, typer.Option(help=f"one of {', '.join(city.SIZES)}")] = "small",
+    size: Annotated[str, typer.Option(help="one of tiny, small, town, city")] = "small",
     seed: Annotated[int, typer.Option(help="another seed, another city")] = 371500,
     folder: Annotated[Path | None, typer.Option(help="where the files go (default: the data folder)")] = None,
     only_generate: Annotated[bool, typer.Option("--only-generate", help="write the files and load nothing")] = False,
 ) -> None:
     """Generate the sample city and load it. Every record of it is labelled as generated."""
+    from shikong.samples import city
+
     with clear_errors():
         if size not in city.SIZES:
             raise IngestError(f"no sample city of size {size!r}; there are: {', '.join(city.SIZES)}")
@@ -81,6 +85,8 @@ def sample(
 
 def load_sample(folder: Path, store: Database) -> None:
     """Load a generated city's files in the order of its manifest."""
+    from shikong.ingest.features import Options
+
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for step in manifest["steps"]:
         report = _with_progress(store, folder / step["file"], step["layer"], Options(origin="generated"))
@@ -99,6 +105,8 @@ def migrate() -> None:
 
 def _with_progress(store: Database, source: Path | str, layer: str, options: Options) -> Report:
     """Run an ingest under a progress bar."""
+    from shikong.ingest.job import ingest as run_ingest
+
     with progress_bar(layer) as (progress, task):
         step: Callable[[int, int | None], None] = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
         report = run_ingest(store, catalog.default(), source, layer, options, step)

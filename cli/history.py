@@ -13,8 +13,6 @@ from psycopg import sql
 from rich.table import Table
 
 from shikong.cli.console import clear_errors, out
-from shikong.ingest import export
-from shikong.ingest.quality import report as quality_report
 from shikong.layers import catalog
 from shikong.store import as_of, database, observations, places
 from shikong.store.errors import StoreError
@@ -83,6 +81,8 @@ def diff(
                 table.add_row(name, f"{number:,}")
             out.print(table)
             if to is not None:
+                from shikong.ingest import export
+
                 written = export.changes(declared, as_of.changes(conn, declared, before, after), to)
                 out.print(f"{written:,} features → {to}")
 
@@ -92,6 +92,8 @@ def report(
     to: Annotated[Path | None, typer.Option(help="write it: .json, .html or .gpkg (the offending shapes)")] = None,
 ) -> None:
     """Tell what the checks of a load found."""
+    from shikong.ingest.quality import report as quality_report
+
     with clear_errors(), database.default().thread_session() as conn, conn.transaction():
         found = quality_report.load(conn, release)
         if to is None:

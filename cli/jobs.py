@@ -12,24 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from shikong.cli import conflicts, schema
 from shikong.cli.console import clear_errors, out
-from shikong.ingest.features import Progress
-from shikong.ingest.jobs import worker as workers
-from shikong.ingest.jobs.chores import Chore
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
-from shikong.processes.coordination import cases, lapse, tasks
-from shikong.processes.warnings import affected, mqtt
-from shikong.processes.warnings.watch import Watch
 from shikong.server import logs
 from shikong.store import database, jobs, queue
 from shikong.store.database import Database
+
+if TYPE_CHECKING:
+    from shikong.ingest.features import Progress
+    from shikong.ingest.jobs.chores import Chore
 
 app = typer.Typer(invoke_without_command=True, help="List the jobs, newest first; look at one, cancel it, retry it.")
 
@@ -40,6 +38,8 @@ def worker(
     once: Annotated[bool, typer.Option("--once", help="run what is in the queue, then end")] = False,
 ) -> None:
     """Run the jobs: deferred loads, schedules and watched folders of the layer files. `up` starts one."""
+    from shikong.ingest.jobs import worker as workers
+
     with clear_errors():
         logs.configure()
         store = database.default()
@@ -53,6 +53,9 @@ def worker(
 def _watching(store: Database, city: Catalog) -> Iterator[None]:
     """Watch what arrives for warnings, beside the jobs; a broker (SHIKONG_MQTT) hears of them, too. What they affect is
     found out after them, one at a time."""
+    from shikong.processes.warnings import affected, mqtt
+    from shikong.processes.warnings.watch import Watch
+
     stop, broker = threading.Event(), os.environ.get("SHIKONG_MQTT")
     with (
         mqtt.publisher(broker, store, city) if broker else nullcontext(lambda codes: None) as tell,
@@ -75,6 +78,8 @@ def _watching(store: Database, city: Catalog) -> Iterator[None]:
 
 def _chores(city: Catalog) -> list[Chore]:
     """What workers do by themselves besides loads."""
+    from shikong.ingest.jobs.chores import Chore
+    from shikong.processes.coordination import cases, lapse, tasks
 
     def lapse_overdue(store: Database, progress: Progress) -> str:
         return lapse.work(store, city, progress)

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from shikong.cli.console import clear_errors, out
 from shikong.layers import catalog, json_schema
-from shikong.server import pygeoapi_config
 
 app = typer.Typer(no_args_is_help=True, help="Look at the layer declarations and write what is derived from them.")
 
@@ -41,6 +40,8 @@ def config(
     path: Annotated[Path, typer.Argument(help="where to write it")] = Path("pygeoapi-config.yml"),
 ) -> None:
     """Write pygeoapi-config.yml and the JSON Schemas from the declarations."""
+    from shikong.server import pygeoapi_config
+
     with clear_errors():
         path.write_text(pygeoapi_config.render(catalog.load()), encoding="utf-8")
         json_schema.write(catalog.HOME / "schema")

@@ -1,5 +1,7 @@
 """The operator's command line: `shikong --help`.
 
+What takes long to load is imported by the command that works with it, so that no other has to wait for it.
+
 SPDX-License-Identifier: Apache-2.0
 """
 

@@ -13,10 +13,7 @@ import typer
 from rich.table import Table
 
 from shikong.cli.console import clear_errors, out
-from shikong.ingest import export
 from shikong.ingest.errors import IngestError
-from shikong.ingest.job import open_features
-from shikong.ingest.resubmit import resubmit as run_resubmit
 from shikong.layers import catalog
 from shikong.store import database
 from shikong.store import quarantine as store
@@ -70,6 +67,8 @@ def export_rows(
     release: Release, file: Annotated[Path, typer.Argument(help="where to: .gpkg, .geojson or .csv")]
 ) -> None:
     """Write a release's open rows into a file, to be mended in QGIS or a spreadsheet and resubmitted with --file."""
+    from shikong.ingest import export
+
     with clear_errors(), database.default().thread_session() as conn, conn.transaction():
         number = export.quarantined(store.rows(conn, release=release, state="open"), file)
         out.print(f"{number:,} rows → {file}")
@@ -93,6 +92,9 @@ def resubmit(
     file: Annotated[Path | None, typer.Option(help="the exported file, mended")] = None,
 ) -> None:
     """Load a release's refused rows again, through the same checks, beside what is there."""
+    from shikong.ingest.job import open_features
+    from shikong.ingest.resubmit import resubmit as run_resubmit
+
     with clear_errors(), database.default().thread_session() as conn:
         mended = None if file is None else open_features(file, None)
         crs = "EPSG:4490" if file is not None and file.suffix.lower() == ".csv" else None  # as `export` wrote it

@@ -9,7 +9,7 @@ import asyncio
 import signal
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -18,13 +18,14 @@ from rich.table import Table
 from shikong.cli import schema
 from shikong.cli.console import clear_errors, out
 from shikong.ingest.live.journal import Journal
-from shikong.ingest.live.mqtt import Subscriber
 from shikong.ingest.live.receiver import Inbox, Receiver
 from shikong.ingest.live.telegrams import Protocol
-from shikong.ingest.live.writer import Writer
 from shikong.layers import catalog
 from shikong.server import logs
 from shikong.store import database, refused_telegrams
+
+if TYPE_CHECKING:
+    from shikong.ingest.live.writer import Writer
 
 LOG = structlog.get_logger()
 
@@ -45,6 +46,8 @@ def receive(
     host: Annotated[str, typer.Option(help="address to listen at", envvar="SHIKONG_RECEIVE_HOST")] = "127.0.0.1",
 ) -> None:
     """Receive values of stations and instruments until it is stopped. What is confirmed is on the disk."""
+    from shikong.ingest.live.writer import Writer
+
     with clear_errors():
         ports: dict[Protocol, int] = {}
         if sl651 is not None:
@@ -74,8 +77,11 @@ async def _receive(host: str, ports: dict[Protocol, int], mqtt: str | None, jour
     for protocol, server in zip(ports, servers, strict=True):
         address, port = server.sockets[0].getsockname()[:2]
         LOG.info("listening", protocol=protocol, address=f"{address}:{port}")
-    subscriber = Subscriber(mqtt, inbox) if mqtt else None
-    if subscriber:
+    subscriber = None
+    if mqtt:
+        from shikong.ingest.live.mqtt import Subscriber
+
+        subscriber = Subscriber(mqtt, inbox)
         await asyncio.to_thread(subscriber.start)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -17,13 +17,10 @@ from typing import Annotated
 
 import psycopg
 import typer
-import uvicorn
 
 from shikong.cli import data, schema
 from shikong.cli.console import clear_errors, err, out
-from shikong.samples import city
 from shikong.server import settings as server_settings
-from shikong.server.protocol import Protocol
 from shikong.store import cluster, database
 from shikong.store import settings as store_settings
 from shikong.store.catalogue import NEWEST
@@ -47,7 +44,7 @@ def up(size: Annotated[str, typer.Option(help="size of the sample city, when the
         if database.default().thread_fetch(NEWEST):
             _say("data: already there")
         else:
-            _say(f"data: generating and loading the sample city, size {size} of {', '.join(city.SIZES)}")
+            _say(f"data: generating and loading the sample city, size {size}")
             data.sample(size=size)
         _start_worker(store)
         _start_server(store)
@@ -71,6 +68,10 @@ def down() -> None:
 
 def serve() -> None:
     """Run the server in the foreground; `up` runs it in the background."""
+    import uvicorn
+
+    from shikong.server.protocol import Protocol
+
     with clear_errors():
         settings = server_settings.from_env()
         os.environ["SHIKONG_URL"] = settings.url

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
@@ -18,14 +18,15 @@ from shikong.cli.console import clear_errors, out, progress_bar
 from shikong.layers import catalog
 from shikong.layers.errors import UnknownLayer
 from shikong.layers.model import Layer
-from shikong.server import archives
-from shikong.server.inside import Got, inside
 from shikong.store import database
 from shikong.store.database import Database
 from shikong.store.errors import StoreError
-from shikong.tiles import archive, matrix, overview_work
+from shikong.tiles import archive, matrix
 from shikong.tiles.archive import About
 from shikong.tiles.matrix import TileAddress
+
+if TYPE_CHECKING:
+    from shikong.server.inside import Got
 
 app = typer.Typer(no_args_is_help=True, help="Make tiles beforehand, and archives of them.")
 
@@ -48,6 +49,8 @@ def seed(
     processes: Annotated[int | None, typer.Option(help="processes at work (default: one a core)")] = None,
 ) -> None:
     """Make the tiles of an area that are not kept yet or not right any more. Stopped, it goes on when run again."""
+    from shikong.server.inside import inside
+
     with clear_errors():
         chosen = [_layer(name) for name in layers] if layers else _tiled()
         area, zooms = _area(bbox), _zooms(zoom)
@@ -81,6 +84,9 @@ def export(
     processes: Annotated[int | None, typer.Option(help="processes at work (default: one a core)")] = None,
 ) -> None:
     """Write an archive of vector tiles (WebMercatorQuad) as they are now."""
+    from shikong.server import archives
+    from shikong.server.inside import inside
+
     with clear_errors():
         chosen = [_layer(name) for name in layers]
         served = archives.folder(database.default().settings.data)
@@ -117,6 +123,8 @@ def export(
 def merge(store: Database, layer: Layer) -> None:
     """Make a layer's tiles with merged areas that are not right any more, under a progress bar."""
     if layer.tiles is not None and layer.tiles.merged_below is not None:
+        from shikong.tiles import overview_work
+
         with progress_bar(f"{layer.id}: merged areas") as (bar, task):
             step: Callable[[int, int], None] = lambda done, total: bar.update(task, completed=done, total=total)  # noqa: E731
             overview_work.build(store, layer, step)

@@ -7,7 +7,8 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from shikong.layers.model import ParameterDecl
 from shikong.providers.crs import CRS84
+from shikong.providers.observed import Question, Station
 
 _GEOGRAPHIC = {"coordinates": ["x", "y"], "system": {"type": "GeographicCRS", "id": CRS84}}
 _TEMPORAL = {"coordinates": ["t"], "system": {"type": "TemporalRS", "calendar": "Gregorian"}}
@@ -52,11 +54,27 @@ def parameters(declared: dict[str, ParameterDecl]) -> dict[str, Any]:
 def values(array: Any, axes: Sequence[str]) -> dict[str, Any]:
     """An array as a range; its axes in the array's own order."""
     array = np.asarray(array, dtype=float)
-    numbers: Iterable[float | None] = (None if np.isnan(value) else round(value, 6) for value in array.ravel().tolist())
+    numbers = [None if math.isnan(value) else round(value, 6) for value in array.ravel().tolist()]
     return {"type": "NdArray", "dataType": "float", "axisNames": list(axes), "shape": list(array.shape),
-            "values": list(numbers)}  # fmt: skip
+            "values": numbers}  # fmt: skip
 
 
 def coverage(domain_: dict[str, Any], declared: dict[str, ParameterDecl], ranges: dict[str, Any]) -> dict[str, Any]:
     """A coverage document."""
     return {"type": "Coverage", "domain": domain_, "parameters": parameters(declared), "ranges": ranges}
+
+
+def series(question: Question, station: Station, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """The coverage of a station's rows (`observed.values`); what has no value in any of them is left out."""
+    axes = {
+        "x": {"values": [station.lon]}, "y": {"values": [station.lat]},
+        "t": {"values": [instant(row[1]) for row in rows]},
+    }  # fmt: skip
+    columns = zip(question.columns(), zip(*(row[2:] for row in rows), strict=True), strict=True)
+    present = {name: column for name, column in columns if any(value is not None for value in column)}
+    declared = {name: decl for name, decl in question.layer.parameters.items() if name in present}
+    ranges = {name: values(column, ("t",)) for name, column in present.items()}
+    told: dict[str, Any] = {"id": station.key, "name": station.name}
+    if station.distance is not None:
+        told["distance"] = round(station.distance, 1)
+    return coverage(domain("PointSeries", axes), declared, ranges) | {"shikong:station": told}

@@ -6,19 +6,28 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from psycopg import sql
 
 from shikong.layers import catalog
 from shikong.layers.model import Layer
-from shikong.providers.errors import BadParameter
+from shikong.providers.errors import BadParameter, TooMuch
 from shikong.store import as_of, observations, observed_tables, rollups, tables
+from shikong.store.moments import Period
 from shikong.store.rollups import Step
 
 #: A point is answered for by the nearest station within this distance in metres.
 NEAREST_WITHIN = 20_000
+
+#: Without a time an answer has the last days that its stations have.
+DEFAULT_SPAN = timedelta(days=7)
+
+#: Values that an answer may have which is held in memory.
+MAX_VALUES = 500_000
+
+_FAR = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 Statistic = Literal["mean", "sum", "min", "max", "count"]
 STATISTICS: tuple[Statistic, ...] = ("mean", "sum", "min", "max", "count")
@@ -92,9 +101,39 @@ class Question:
                 raise BadParameter("statistic", f"values of {name} cannot be added up", ["mean", "min", "max", "count"])
 
 
+@dataclass(frozen=True)
+class Station:
+    """A station that is meant (`stations`). distance: m from the shape that was asked about, None where there was
+    none."""
+
+    key: str
+    name: str
+    lon: float
+    lat: float
+    parameters: list[str]
+    distance: float | None
+
+    def feature(self) -> dict[str, Any]:
+        """The station as GeoJSON."""
+        return {
+            "type": "Feature", "id": self.key,
+            "geometry": {"type": "Point", "coordinates": [self.lon, self.lat]},
+            "properties": {"name": self.name, "parameter-name": self.parameters},
+        }  # fmt: skip
+
+
+def closed(period: Period) -> Period:
+    """A period with ends where it is open."""
+    return Period(period.start or _FAR[0], period.end or _FAR[1])
+
+
+def last_days(newest: datetime | None) -> Period:
+    """The period that is meant where none is given, from the time of the newest value; empty where there is none."""
+    return Period(None if newest is None else newest - DEFAULT_SPAN, newest)
+
+
 def stations(question: Question, where: Where) -> tuple[sql.Composed, dict[str, Any]]:
-    """The query for the stations that are meant and that have one of the parameters: key, name, lon, lat, parameters,
-    and the distance from the shape in m (null where none is given)."""
+    """The query for the stations that are meant and that have one of the parameters: the columns of `Station`."""
     layer = question.stations
     name = "stnm" if "stnm" in layer.fields else layer.key_field
     parts = {
@@ -144,6 +183,17 @@ def values(question: Question) -> sql.Composed:
     ]
     one = len(question.parameters) == 1
     return sql.SQL(_ONE if one else _SEVERAL).format(**parts, columns=sql.SQL(", ").join(columns))
+
+
+def bounded(question: Question) -> sql.Composed:
+    """The same query for an answer that is held in memory; `require_bounded` says whether there is more."""
+    return sql.SQL("{} LIMIT {}").format(values(question), sql.Literal(MAX_VALUES // len(question.columns()) + 1))
+
+
+def require_bounded(question: Question, rows: list[tuple[Any, ...]]) -> None:
+    """Raise TooMuch where `bounded` has found more values than an answer may have."""
+    if len(rows) * len(question.columns()) > MAX_VALUES:
+        raise TooMuch(f"the answer has more than {MAX_VALUES:,} values; ask for less time, fewer stations or for f=csv")
 
 
 def _cells(question: Question, cells: list[sql.SQL]) -> list[sql.Composable]:
@@ -214,14 +264,17 @@ _STATIONS = f"""
 
 _WITHIN = "st_dwithin(s.geom::geography, p.geom::geography, %(distance)s)"
 
+# The index knows the nearest in degrees; the nearest in metres is among the first of these.
 _NEAREST = f"""
     SELECT DISTINCT ON (near.key) near.*
     FROM st_dumppoints(st_geomfromtext(%(shape)s::text, 4490)) AS p CROSS JOIN LATERAL (
-        SELECT s.{{key}} AS key, s.{{name}} AS name, st_x(s.geom) AS x, st_y(s.geom) AS y, r.parameters,
-            st_distance(s.geom::geography, p.geom::geography) AS distance
-        FROM {{stations}} AS s CROSS JOIN LATERAL {_PARAMETERS} AS r
-        WHERE r.parameters IS NOT NULL
-        ORDER BY s.geom <-> p.geom LIMIT 1
+        SELECT about.* FROM (
+            SELECT s.{{key}} AS key, s.{{name}} AS name, st_x(s.geom) AS x, st_y(s.geom) AS y, r.parameters,
+                st_distance(s.geom::geography, p.geom::geography) AS distance
+            FROM {{stations}} AS s CROSS JOIN LATERAL {_PARAMETERS} AS r
+            WHERE r.parameters IS NOT NULL
+            ORDER BY s.geom <-> p.geom LIMIT 20
+        ) AS about ORDER BY distance LIMIT 1
     ) AS near
     WHERE near.distance <= %(within)s
     ORDER BY near.key, near.distance

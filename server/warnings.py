@@ -7,7 +7,6 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
@@ -19,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from shikong.layers.model import Layer
-from shikong.processes.warnings import cap
+from shikong.processes.warnings import cap, publishing
 from shikong.processes.warnings.facts import rules_of
 from shikong.providers.errors import BadParameter, NotFound
 from shikong.server import access, asked
@@ -38,10 +37,7 @@ _AGAIN = 3000
 
 _ATOM = "http://www.w3.org/2005/Atom"
 
-_STATES = """
-    SELECT {columns}, origin, st_asgeojson(geom, 6, 0), _release FROM {table}
-    WHERE {condition} ORDER BY _release, code
-"""
+_IN_FORCE = sql.SQL("state = ANY (%(states)s)"), {"states": list(publishing.IN_FORCE)}
 
 _BEFORE = "SELECT max(_release) FROM {history} WHERE code = %(code)s"
 
@@ -85,13 +81,12 @@ class Warnings:
         try:
             yield f"retry: {_AGAIN}\n\n".encode()
             metadata = self._context.metadata
-            condition = sql.SQL("state IN ('active', 'acknowledged')")
             while True:
                 newest = metadata.releases[layer.id].release if layer.id in metadata.releases else 0
                 if last is None or newest > last:
-                    which = condition if last is None else sql.SQL("_release > %(last)s")
-                    for warning, shape, release in await self._states(layer, which, {"last": last}):
-                        yield _event(warning, shape, release)
+                    which = _IN_FORCE if last is None else (sql.SQL("_release > %(last)s"), {"last": last})
+                    for feature, release in await self._features(layer, *which):
+                        yield b"id: %d\nevent: warning\ndata: %s\n\n" % (release, orjson.dumps(feature))
                         newest = max(newest, release)
                     last = newest
                 if not await metadata.changed_within(_ALIVE):
@@ -103,29 +98,30 @@ class Warnings:
         """A warning's present state as a message of the Common Alerting Protocol."""
         asked.CAP.check(request.query_params)
         layer, code = self._layer, request.path_params["code"]
-        found = await self._states(layer, sql.SQL("code = %(code)s"), {"code": code})
+        found = await self._features(layer, sql.SQL("code = %(code)s"), {"code": code})
         if not found:
             raise NotFound(f"there is no warning {code[:80]!r}")
-        ((warning, shape, release),) = found
+        ((feature, release),) = found
         before = await self._context.database.fetch(
             sql.SQL(_BEFORE).format(history=tables.history(layer)), {"code": code}
         )
-        places = [(x, y) for x, y in shape["coordinates"]]
-        body = cap.message(self._context.catalog, warning | {"before": before[0][0]}, places, release)
+        places = [(x, y) for x, y in feature["geometry"]["coordinates"]]
+        warning = feature["properties"] | {"before": before[0][0]}
+        body = cap.message(self._context.catalog, warning, places, release)
         return Response(body, media_type=cap.MEDIA_TYPE)
 
     async def feed(self, request: Request) -> Response:
         """The warnings in force as an Atom feed of such messages."""
         asked.CAP.check(request.query_params)
         layer = self._layer
-        found = await self._states(layer, sql.SQL("state IN ('active', 'acknowledged')"), {})
+        found = [(one["properties"], release) for one, release in await self._features(layer, *_IN_FORCE)]
         url = self._context.base_url
         root = ET.Element("feed", {"xmlns": _ATOM})
         _text(root, "id", f"{url}/warnings/cap")
         _text(root, "title", layer.title.zh + " / " + layer.title.en)
-        newest = max((str(warning["changed_at"]) for warning, _, _ in found), default="1970-01-01T00:00:00+00:00")
+        newest = max((str(warning["changed_at"]) for warning, _ in found), default="1970-01-01T00:00:00+00:00")
         _text(root, "updated", newest)
-        for warning, _, release in found:
+        for warning, release in found:
             entry = ET.SubElement(root, "entry")
             _text(entry, "id", f"urn:shikong:{quote(cap.identifier(warning, release), safe='')}")
             _text(entry, "title", f"{warning['headline_zh']} / {warning['headline_en']}")
@@ -138,32 +134,13 @@ class Warnings:
             media_type="application/atom+xml",
         )
 
-    async def _states(
+    async def _features(
         self, layer: Layer, condition: sql.Composable, params: dict[str, Any]
-    ) -> list[tuple[dict[str, Any], dict[str, Any], int]]:
-        """Warnings as they are now: properties, shape, and the release that brought the state."""
-        names = list(layer.fields)
-        query = sql.SQL(_STATES).format(
-            columns=sql.SQL(", ").join(map(sql.Identifier, names)), table=tables.table(layer), condition=condition
-        )
-        return [
-            (
-                {name: _plain(value) for name, value in zip([*names, "origin"], row[:-2], strict=True)},
-                orjson.loads(row[-2]),
-                int(row[-1]),
-            )
-            for row in await self._context.database.fetch(query, params)
-        ]
-
-
-def _event(warning: dict[str, Any], shape: dict[str, Any], release: int) -> bytes:
-    feature = {"type": "Feature", "id": warning["code"], "geometry": shape, "properties": warning}
-    return b"id: %d\nevent: warning\ndata: %s\n\n" % (release, orjson.dumps(feature))
+    ) -> list[tuple[dict[str, Any], int]]:
+        """Warnings as they are now, each with the release that brought its state."""
+        rows = await self._context.database.fetch(publishing.query(layer, condition), params)
+        return [publishing.feature(layer, row) for row in rows]
 
 
 def _text(to: ET.Element, name: str, text: str) -> None:
     ET.SubElement(to, name).text = text
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -21,21 +21,12 @@ from typing import Any
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-
-
-def values(layer: Layer) -> sql.Identifier:
-    """The table of the values that are known now."""
-    return sql.Identifier("data", layer.id)
+from shikong.store.tables import history, table
 
 
 def series(layer: Layer) -> sql.Identifier:
     """The table of the series."""
     return sql.Identifier("data", f"{layer.id}__series")
-
-
-def history(layer: Layer) -> sql.Identifier:
-    """The table of what has been superseded."""
-    return sql.Identifier("data", f"{layer.id}__history")
 
 
 def hours(layer: Layer) -> sql.Identifier:
@@ -56,7 +47,7 @@ def latest(layer: Layer) -> sql.Identifier:
 def names(layer: Layer) -> dict[str, sql.Composable]:
     """The tables by what queries call them."""
     return {
-        "table": values(layer), "series": series(layer), "history": history(layer), "hour": hours(layer),
+        "table": table(layer), "series": series(layer), "history": history(layer), "hour": hours(layer),
         "day": days(layer), "latest": latest(layer),
     }  # fmt: skip
 
@@ -79,13 +70,13 @@ def ensure_month(conn: Connection[Any], layer: Layer, year: int, month: int) -> 
     name, following = f"{year:04}{month:02}", (year + month // 12, month % 12 + 1)
     if all(declared.interval is not None and declared.interval[-1] == "D" for declared in layer.parameters.values()):
         name, month, following = f"{year:04}", 1, (year + 1, 1)
-    for table, part, room in ((values(layer), layer.id, 100), (hours(layer), f"{layer.id}__hour", 80)):
+    for whole, part, room in ((table(layer), layer.id, 100), (hours(layer), f"{layer.id}__hour", 80)):
         conn.execute(
             sql.SQL(
                 "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({}) WITH (fillfactor = {})"
             ).format(
                 sql.Identifier("data", f"{part}__{name}"),
-                table,
+                whole,
                 sql.Literal(f"{year:04}-{month:02}-01T00:00:00Z"),
                 sql.Literal(f"{following[0]:04}-{following[1]:02}-01T00:00:00Z"),
                 sql.Literal(room),
@@ -98,8 +89,6 @@ def _exists(conn: Connection[Any], name: str) -> bool:
     assert found is not None
     return bool(found[0])
 
-
-_MONTH = "CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({}) WITH (fillfactor = {})"
 
 _SUMS = """
     series integer NOT NULL REFERENCES {series} (id),

@@ -23,7 +23,6 @@ from typing import Any
 from psycopg import Connection, sql
 
 from shikong.layers.model import Layer
-from shikong.store import observed_tables, rollups
 from shikong.store.errors import SchemaConflict
 
 SRID = 4490
@@ -80,8 +79,11 @@ def ensure(conn: Connection[Any], layer: Layer) -> None:
     """
     if layer.kind == "features":
         _ensure_features(conn, layer)
-    elif layer.kind == "observations" and observed_tables.ensure(conn, layer):
-        rollups.rebuild(conn, layer)
+    elif layer.kind == "observations":
+        from shikong.store import observed_tables, rollups  # both go by the names of tables above
+
+        if observed_tables.ensure(conn, layer):
+            rollups.rebuild(conn, layer)
 
 
 def _ensure_features(conn: Connection[Any], layer: Layer) -> None:

@@ -28,6 +28,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from shikong.cli import tiles
 from shikong.cli.data import load_sample
 from shikong.layers import catalog
 from shikong.processes.warnings.watch import Watch
@@ -59,7 +60,8 @@ def cluster() -> Iterator[Cluster]:
 
 def _create(cluster: Cluster, name: str, template: str = "template1") -> str:
     with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # By files, for the template is small: the usual way writes all of it into the log.
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     return cluster.dsn_of(name)
 
 
@@ -113,7 +115,10 @@ def sample_city(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPa
     files, data = tmp_path_factory.mktemp("city"), tmp_path_factory.mktemp("data")
     city.generate("tiny", files)
     store = Database(settings_for(dsn, data))
-    load_sample(files, store)
+    with pytest.MonkeyPatch.context() as patch:
+        # Low zooms of two layers take half a minute; who asks for one has it made then.
+        patch.setattr(tiles, "merge", lambda *_: None)
+        load_sample(files, store)
     with acting_as(Principal("worker:test", ("worker",))):  # what a worker would have found by now
         Watch(store, catalog.default()).once(datetime.now(UTC))
     store.close_threads()
@@ -121,15 +126,24 @@ def sample_city(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture
-def sample_store(sample_city: SampleCity, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """The sample city as the process-wide store, as plugins see it."""
-    monkeypatch.setenv("DATABASE_URL", sample_city.dsn)
-    monkeypatch.setenv("SHIKONG_DATA", str(sample_city.data))
+def as_default(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Path], Database]]:
+    """Makes a database and a data folder the process-wide store, as plugins and commands see it, for this test."""
+
+    def make(dsn: str, data: Path) -> Database:
+        monkeypatch.setenv("DATABASE_URL", dsn)
+        monkeypatch.setenv("SHIKONG_DATA", str(data))
+        database.default.cache_clear()
+        return database.default()
+
+    yield make
+    database.default().close_threads()
     database.default.cache_clear()
-    store = database.default()
-    yield store
-    store.close_threads()
-    database.default.cache_clear()
+
+
+@pytest.fixture
+def sample_store(sample_city: SampleCity, as_default: Callable[[str, Path], Database]) -> Database:
+    """The sample city as the process-wide store."""
+    return as_default(sample_city.dsn, sample_city.data)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ LEAST = 20_000
 #: Stretches that are handed out and not yet done, for each core at work.
 _AHEAD = 2
 
+#: How long a scheduler is waited for.
+_PATIENCE = "10s"
+
 Progress = Callable[[int, int], None]
 Choose = Callable[[Pairs], Pairs]
 
@@ -156,7 +159,7 @@ def spread() -> Iterator[Spread]:
     from distributed import Client
 
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         told = f"no Dask scheduler answers at {address}; start it, or correct SHIKONG_DASK"
         raise SchedulerAway(told) from error

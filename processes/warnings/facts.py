@@ -14,6 +14,7 @@ import numpy as np
 from psycopg import Connection, sql
 
 from shikong.layers.catalog import Catalog
+from shikong.layers.model import Layer
 from shikong.layers.warning_rules import WarningRules, duration
 from shikong.processes.warnings.engine import Series
 from shikong.store import observations, observed_tables, tables
@@ -33,9 +34,14 @@ def rules_of(city: Catalog) -> WarningRules:
     return city.warning_rules
 
 
+def stations_layer(city: Catalog) -> Layer:
+    """The layer of the stations that the rules look at."""
+    return city.layer(city.layer(rules_of(city).layer).stations or "")
+
+
 def stations(conn: Connection[Any], city: Catalog) -> dict[str, dict[str, Any]]:
     """The stations by their codes: their fields, and their place (lon, lat)."""
-    layer = city.layer(city.layer(rules_of(city).layer).stations or "")
+    layer = stations_layer(city)
     names = list(layer.fields)
     query = sql.SQL("SELECT {}, origin, st_x(geom), st_y(geom) FROM {}").format(
         sql.SQL(", ").join(map(sql.Identifier, names)), tables.table(layer)

@@ -14,16 +14,14 @@ from psycopg import sql
 
 from shikong.ingest.live.broker import broker
 from shikong.layers.catalog import Catalog
+from shikong.processes.warnings import publishing
 from shikong.processes.warnings.facts import rules_of
 from shikong.processes.warnings.watch import Tell
-from shikong.store import tables
 from shikong.store.database import Database
 
 LOG = structlog.get_logger()
 
 TOPIC = "shikong/warnings"
-
-_CHANGED = "SELECT {columns}, origin, st_asgeojson(geom, 6, 0) FROM {table} WHERE code = ANY (%(codes)s)"
 
 
 @contextmanager
@@ -38,18 +36,12 @@ def publisher(address: str, database: Database, city: Catalog) -> Iterator[Tell]
     client.connect_async(found.host, found.port)
     client.loop_start()
     layer = city.layer(rules_of(city).published_as)
-    names = [*layer.fields, "origin"]
-    query = sql.SQL(_CHANGED).format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, layer.fields)), table=tables.table(layer)
-    )
+    changed = publishing.query(layer, sql.SQL("code = ANY (%(codes)s)"))
 
     def tell(codes: list[str]) -> None:
-        for *values, shape in database.thread_fetch(query, {"codes": codes}):
-            warning = dict(zip(names, values, strict=True))
-            feature = {
-                "type": "Feature", "id": warning["code"], "geometry": orjson.loads(shape), "properties": warning
-            }  # fmt: skip
-            topic = f"{TOPIC}/{warning['hazard']}/{warning['level']}"
+        for row in database.thread_fetch(changed, {"codes": codes}):
+            feature, _ = publishing.feature(layer, row)
+            topic = f"{TOPIC}/{feature['properties']['hazard']}/{feature['properties']['level']}"
             client.publish(topic, orjson.dumps(feature), qos=1)
 
     try:

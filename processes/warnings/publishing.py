@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import orjson
 import shapely
 from psycopg import Connection, sql
 
 from shikong.ingest.edits import Operation
 from shikong.layers.catalog import Catalog
+from shikong.layers.model import Layer
 from shikong.layers.warning_rules import Level
 from shikong.processes.coordination import cases
 from shikong.processes.warnings.engine import Event, Stations, Subject
@@ -26,6 +29,12 @@ from shikong.store.database import Database
 IN_FORCE = ("active", "acknowledged")
 
 _STEPS = {"issue": "issue", "raise": "change", "lower": "change", "lift": "lift"}
+
+
+_ROWS = """
+    SELECT {columns}, origin, st_asgeojson(geom, 6, 0), _release FROM {table}
+    WHERE {condition} ORDER BY _release, code
+"""
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,22 @@ def in_force(conn: Connection[Any], city: Catalog) -> dict[Subject, InForce]:
     )
     rows = conn.execute(query, (list(IN_FORCE),))
     return {(rule, subject): InForce(code, level) for rule, subject, code, level in rows}
+
+
+def query(layer: Layer, condition: sql.Composable) -> sql.Composed:
+    """The query for warnings as they are now, those that changed last at the end; `feature` makes features of its
+    rows."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, layer.fields))
+    return sql.SQL(_ROWS).format(columns=columns, table=tables.table(layer), condition=condition)
+
+
+def feature(layer: Layer, row: Sequence[Any]) -> tuple[dict[str, Any], int]:
+    """A warning as a GeoJSON feature, and the release that brought its state."""
+    *values, shape, release = row
+    plain = (value.isoformat() if isinstance(value, datetime) else value for value in values)
+    properties = dict(zip([*layer.fields, "origin"], plain, strict=True))
+    geometry = orjson.loads(shape)
+    return {"type": "Feature", "id": properties["code"], "geometry": geometry, "properties": properties}, int(release)
 
 
 def publish(

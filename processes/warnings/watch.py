@@ -12,13 +12,13 @@ from typing import Any
 
 import psycopg
 import structlog
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from shikong.ingest.edit_errors import EditError
 from shikong.layers.catalog import Catalog
 from shikong.processes.warnings import facts, publishing
-from shikong.processes.warnings.engine import Engine, Event, Subject, Verdict, judge, judge_groups
-from shikong.store import locks, observations
+from shikong.processes.warnings.engine import Engine, Event, Stations, Subject, Verdict, judge, judge_groups
+from shikong.store import as_of, locks, observations
 from shikong.store.database import Database, dsn
 from shikong.store.errors import StoreError
 
@@ -44,6 +44,8 @@ class Watch:
         self._engine: Engine | None = None
         self._verdicts: dict[Subject, Verdict] = {}
         self._mark: int | None = None
+        self._stations: Stations | None = None
+        self._release: int | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Watch until `stop` is set."""
@@ -77,9 +79,10 @@ class Watch:
             if self._engine is None:
                 active = {subject: warning.level for subject, warning in known.items()}
                 self._engine, self._mark, self._verdicts = Engine(self._rules, active), None, {}
+                self._stations = None
             self._engine.forget(known.keys())
             fresh, self._mark = facts.changed(conn, self._city, self._mark)
-            stations = facts.stations(conn, self._city)
+            stations = self._known_stations(conn)
             wanted = (fresh | {subject for _, subject in known}) & stations.keys()
             found = facts.read(conn, self._city, wanted, now, now)
         self._verdicts |= judge(self._rules, stations, found.observed, now)
@@ -91,3 +94,13 @@ class Watch:
             LOG.info("warnings have changed", codes=codes)
             self._tell(codes)
         return events
+
+    def _known_stations(self, conn: Connection[Any]) -> Stations:
+        """The stations, read anew when their layer has another release; edits are releases, too."""
+        # The number comes first: what is published after it was asked for is seen by its own number the next time.
+        newest = sql.SQL("SELECT {}").format(as_of.newest(facts.stations_layer(self._city)))
+        row = conn.execute(newest).fetchone()
+        assert row is not None
+        if self._stations is None or row[0] != self._release:
+            self._stations, self._release = facts.stations(conn, self._city), row[0]
+        return self._stations

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from shikong.layers import catalog
 from shikong.layers.model import FieldDecl, Layer
 from shikong.providers.sensorthings.entities import TYPES, Rows
-from shikong.store import moments, observations, observed_tables
+from shikong.store import moments, observations, observed_tables, tables
 from shikong.store.moments import Moment
 
 
@@ -107,7 +107,7 @@ class Sources:
 
     def _known(self, layer: Layer) -> sql.Composable:
         if self.known_at is None:
-            return observed_tables.values(layer)
+            return tables.table(layer)
         return observations.known_at(layer, sql.SQL("%(known_at)s::timestamptz"))
 
     def _union(self, text: LiteralString) -> sql.Composable:

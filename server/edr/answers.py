@@ -16,21 +16,9 @@ import netCDF4
 import numpy as np
 
 from shikong.providers import covjson
-from shikong.providers.observed import Question
+from shikong.providers.observed import Question, Station
 
 Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Station:
-    """A station that is meant. distance: m from the shape that was asked about, None where there was none."""
-
-    key: str
-    name: str
-    lon: float
-    lat: float
-    parameters: list[str]
-    distance: float | None
 
 
 @dataclass(frozen=True)
@@ -51,35 +39,13 @@ class Answer:
 
 def coverages(answer: Answer) -> dict[str, Any]:
     """CoverageJSON: a point series for each station; of one station that alone."""
-    series = [_series(answer.question, station, rows) for station, rows in answer.by_station()]
+    series = [covjson.series(answer.question, station, rows) for station, rows in answer.by_station()]
     if len(answer.stations) == 1 and series:
         return series[0]
     used = {name for one in series for name in one["ranges"]}
     declared = {name: decl for name, decl in answer.question.layer.parameters.items() if name in used}
     shared = {"type": "CoverageCollection", "domainType": "PointSeries", "parameters": covjson.parameters(declared)}
     return shared | {"coverages": [{k: v for k, v in one.items() if k != "parameters"} for one in series]}
-
-
-def _series(question: Question, station: Station, rows: Sequence[Row]) -> dict[str, Any]:
-    axes = {
-        "x": {"values": [station.lon]}, "y": {"values": [station.lat]},
-        "t": {"values": [covjson.instant(row[1]) for row in rows]},
-    }  # fmt: skip
-    columns = dict(zip(question.columns(), zip(*(row[2:] for row in rows), strict=True), strict=True))
-    present = {name: column for name, column in columns.items() if any(value is not None for value in column)}
-    declared = {name: decl for name, decl in question.layer.parameters.items() if name in present}
-    document = covjson.coverage(
-        covjson.domain("PointSeries", axes), declared, {name: _range(column) for name, column in present.items()}
-    )
-    told = {"id": station.key, "name": station.name}
-    if station.distance is not None:
-        told["distance"] = round(station.distance, 1)  # type: ignore[assignment]
-    return document | {"shikong:station": told}
-
-
-def _range(column: Sequence[Any]) -> dict[str, Any]:
-    numbers = [None if value is None else round(float(value), 6) for value in column]
-    return {"type": "NdArray", "dataType": "float", "axisNames": ["t"], "shape": [len(numbers)], "values": numbers}
 
 
 def features(answer: Answer) -> dict[str, Any]:
@@ -100,15 +66,7 @@ def features(answer: Answer) -> dict[str, Any]:
 
 def places(stations: Sequence[Station]) -> dict[str, Any]:
     """The stations themselves as GeoJSON."""
-    return {
-        "type": "FeatureCollection",
-        "features": [
-            {"type": "Feature", "id": station.key,
-             "geometry": {"type": "Point", "coordinates": [station.lon, station.lat]},
-             "properties": {"name": station.name, "parameter-name": station.parameters}}
-            for station in stations
-        ],
-    }  # fmt: skip
+    return {"type": "FeatureCollection", "features": [station.feature() for station in stations]}
 
 
 def netcdf(answer: Answer, title: str) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -22,22 +22,18 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from shikong.layers.model import Layer
 from shikong.providers import observed
 from shikong.providers.errors import BadParameter, NotFound, TooMuch
+from shikong.providers.observed import Station
 from shikong.server import asked
 from shikong.server.context import Context
 from shikong.server.edr import answers, questions
-from shikong.server.edr.answers import Answer, Station
+from shikong.server.edr.answers import Answer
 from shikong.server.edr.questions import Kind
 from shikong.store.moments import Period
 
-#: Without `datetime` an answer has the last days that its stations have.
-DEFAULT_SPAN = timedelta(days=7)
-
-#: Values and stations that an answer may have, but for CSV.
-MAX_VALUES, MAX_STATIONS = 500_000, 5_000
+#: Stations that an answer may have.
+MAX_STATIONS = 5_000
 
 KINDS: tuple[Kind, ...] = ("position", "radius", "area", "cube", "trajectory", "corridor", "locations")
-
-_FAR = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 _COVERAGEJSON, _CSV = "application/prs.coverage+json", "text/csv; charset=utf-8"
 
@@ -76,14 +72,10 @@ async def get_query(
     params = given.question.values() | {
         "stations": [one.key for one in stations], "start": period.start, "end": period.end
     }  # fmt: skip
-    query = observed.values(given.question)
     if form == "csv":
-        return await _csv(context, layer, given, query, params)
-    rows = await context.database.fetch(
-        sql.SQL("{} LIMIT {}").format(query, sql.Literal(MAX_VALUES // len(given.question.columns()) + 1)), params
-    )
-    if len(rows) * len(given.question.columns()) > MAX_VALUES:
-        raise TooMuch(f"the answer has more than {MAX_VALUES:,} values; ask for less time, fewer stations or for f=csv")
+        return await _csv(context, layer, given, params)
+    rows = await context.database.fetch(observed.bounded(given.question), params)
+    observed.require_bounded(given.question, rows)
     if station is not None and not rows:
         raise NotFound(f"station {station[:40]} has no values then")
     return await _told(Answer(given.question, stations, rows), form, layer)
@@ -104,9 +96,8 @@ async def _told(answer: Answer, form: str, layer: Layer) -> Response:
             return Response(orjson.dumps(document), media_type=_COVERAGEJSON)
 
 
-async def _csv(
-    context: Context, layer: Layer, given: questions.Asked, query: sql.Composed, params: dict[str, Any]
-) -> Response:
+async def _csv(context: Context, layer: Layer, given: questions.Asked, params: dict[str, Any]) -> Response:
+    query = observed.values(given.question)
     names = ["station", "time", *given.question.columns()]
     columns = sql.SQL(", ").join(
         sql.SQL("to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS time")
@@ -153,10 +144,9 @@ async def _stations(context: Context, given: questions.Asked) -> list[Station]:
 
 async def _period(context: Context, given: questions.Asked, stations: list[Station]) -> Period:
     if given.period is not None:
-        return Period(given.period.start or _FAR[0], given.period.end or _FAR[1])
+        return observed.closed(given.period)
     params = given.question.values() | {"stations": [one.key for one in stations]}
-    last = (await context.database.fetch(observed.newest(given.question), params))[0][0]
-    return Period(None if last is None else last - DEFAULT_SPAN, last)
+    return observed.last_days((await context.database.fetch(observed.newest(given.question), params))[0][0])
 
 
 async def _runs(context: Context, layer: Layer, run: str | None) -> list[tuple[Any, ...]]:

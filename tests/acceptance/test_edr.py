@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 import shapely
 import xarray as xr
+from pygeoapi.provider.base import ProviderInvalidQueryError, ProviderItemNotFoundError
 from pyproj import Geod
 
 from shikong.layers import catalog
+from shikong.providers.observations import ObservationsProvider
 
 GEOD = Geod(a=6378137, rf=298.257222101)
 BASE = "/collections/hydro_observations"
@@ -191,3 +193,26 @@ def test_the_collection_tells_its_queries(client: Any) -> None:
 def test_what_is_wrong_is_named(client: Any, path: str, query: dict[str, str], parameter: str) -> None:
     answer = client.get(f"{BASE}/{path}", **{"f": "json", **query})
     assert (answer.status, answer.json["parameter"]) == (400, parameter)
+
+
+@pytest.mark.usefixtures("sample_store")
+def test_what_pygeoapi_asks_for_its_pages_is_the_nearest_station_as_it_was_loaded(
+    client: Any, loaded: pd.DataFrame, places: dict[str, Any]
+) -> None:
+    provider = ObservationsProvider({"name": "x", "type": "edr", "data": "hydro_observations"})
+    assert {one["id"]: tuple(one["geometry"]["coordinates"]) for one in provider.locations()["features"]} == places
+    chance = np.random.default_rng(7)
+    for lon, lat in chance.uniform((115.7, 36.3), (116.2, 36.6), (5, 2)):
+        document = provider.position(shapely.Point(lon, lat), datetime_=ALL)
+        (station,) = _stations(document)
+        assert _distance(places[station], (lon, lat)) == min(_distance(one, (lon, lat)) for one in places.values())
+        known = loaded[loaded["station"] == station].pivot(index="time", columns="parameter", values="value")
+        assert pd.to_datetime(document["domain"]["axes"]["t"]["values"], utc=True).tolist() == known.index.tolist()
+        for name, found in document["ranges"].items():
+            np.testing.assert_allclose(np.array(found["values"], float), known[name], atol=1e-6)
+        assert set(document["ranges"]) == set(known)
+    with pytest.raises(ProviderInvalidQueryError):
+        provider.position(shapely.Point(100, 20))
+    with pytest.raises(ProviderItemNotFoundError):
+        provider.locations("nobody")
+    assert station in client.get(f"{BASE}/position", f="html", coords=f"POINT({lon} {lat})").text

@@ -16,10 +16,7 @@ import pytest
 
 from shikong.store.database import Database
 from support.editing import DAY, Editor, write_parcels, write_zones
-from support.loads import (
-    load,
-    write_districts,
-)
+from support.loads import dsn_of, load, write_districts
 
 WORKER = Path(__file__).with_name("job_worker.py")
 QUICK = {"heartbeat": 0.3, "silent_for": 1.5, "grace": 0.5, "still_for": 1.0, "look": 0.2}
@@ -48,6 +45,13 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def default_store(empty_store: Database, as_default: Callable[[str, Path], Database]) -> Database:
+    """A store without data that is the process-wide one, for this test alone."""
+    as_default(dsn_of(empty_store), empty_store.settings.data)
+    return empty_store
 
 
 @pytest.fixture

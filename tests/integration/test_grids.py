@@ -6,7 +6,6 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,9 @@ from shikong.providers.coverage import CogProvider
 from shikong.providers.cube import ZarrEDRProvider
 from shikong.providers.knowledge import as_known_at
 from shikong.providers.plugin_errors import NoLongerKept, NothingPublished
-from shikong.store import database, places
+from shikong.store import places
 from shikong.store.database import Database
-from support.loads import dsn_of, load
+from support.loads import load
 
 
 def _place(store: Database, layer: str) -> Path:
@@ -262,29 +261,18 @@ def test_a_grib_file_that_is_none_is_refused(empty_store: Database, tmp_path: Pa
 # --- as known then -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def plugins(empty_store: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty store as plugins see it."""
-    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
-    monkeypatch.setenv("SHIKONG_DATA", str(empty_store.settings.data))
-    database.default.cache_clear()
-    yield empty_store
-    database.default().close_threads()
-    database.default.cache_clear()
-
-
 def _published(store: Database) -> list[datetime]:
     return [row[0] for row in store.thread_fetch(sql.SQL("SELECT published_at FROM shikong.release ORDER BY id"))]
 
 
-def test_a_coverage_answers_from_the_release_of_then_while_it_is_kept(plugins: Database, tmp_path: Path) -> None:
+def test_a_coverage_answers_from_the_release_of_then_while_it_is_kept(default_store: Database, tmp_path: Path) -> None:
     profile = {"driver": "GTiff", "width": 4, "height": 3, "count": 1, "dtype": "float32", "crs": "EPSG:4490",
                "transform": from_origin(116, 36.5, 0.01, 0.01)}  # fmt: skip
     for number in (1, 2):
         with rasterio.open(tmp_path / f"{number}.tif", "w", **profile) as target:
             target.write(np.full((1, 3, 4), number, dtype="float32"))
-        load(plugins, tmp_path / f"{number}.tif", "elevation")
-    first, second = _published(plugins)
+        load(default_store, tmp_path / f"{number}.tif", "elevation")
+    first, second = _published(default_store)
     definition = {
         "name": "x",
         "type": "coverage",
@@ -299,18 +287,18 @@ def test_a_coverage_answers_from_the_release_of_then_while_it_is_kept(plugins: D
     assert (answer(None), answer(second), answer(first)) == ({2.0}, {2.0}, {1.0})
     with pytest.raises(NothingPublished, match="nothing of elevation was known"):
         answer(first - timedelta(seconds=1))
-    with plugins.thread_session() as conn:
-        places.known(conn, plugins.settings.data, catalog.default().layer("elevation"), first).unlink()
+    with default_store.thread_session() as conn:
+        places.known(conn, default_store.settings.data, catalog.default().layer("elevation"), first).unlink()
     with pytest.raises(NoLongerKept, match="not kept any more"):
         answer(first)
     assert answer(second) == {2.0}
 
 
-def test_a_cube_answers_from_the_release_of_then(plugins: Database, tmp_path: Path) -> None:
+def test_a_cube_answers_from_the_release_of_then(default_store: Database, tmp_path: Path) -> None:
     for number, start in ((1, "2026-07-01"), (2, "2026-08-01")):
         _rain(start, 10, number).to_netcdf(tmp_path / f"{number}.nc")
-        load(plugins, tmp_path / f"{number}.nc", "precipitation")
-    for moment, seed in zip(_published(plugins), (1, 2), strict=True):
+        load(default_store, tmp_path / f"{number}.nc", "precipitation")
+    for moment, seed in zip(_published(default_store), (1, 2), strict=True):
         with as_known_at(moment):
             series = ZarrEDRProvider({"name": "x", "type": "edr", "data": "precipitation"}).position(
                 shapely.Point(LON[1], LAT[2])

@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,22 +21,10 @@ from shikong.processes.hydrology.rain_frequency import RainFrequency
 from shikong.processes.hydrology.reservoir_room import ReservoirRoom
 from shikong.processes.hydrology.runoff import Runoff
 from shikong.processes.hydrology.water_balance import WaterBalance
-from shikong.store import database
 from shikong.store.database import Database
-from support.loads import dsn_of, load
+from support.loads import load
 
 PROCESSES = (ArealRainfall, DroughtIndex, RainFrequency, ReservoirRoom, Runoff, WaterBalance)
-
-
-@pytest.fixture
-def store(empty_store: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty store as the process-wide one."""
-    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
-    monkeypatch.setenv("SHIKONG_DATA", str(empty_store.settings.data))
-    database.default.cache_clear()
-    yield empty_store
-    database.default().close_threads()
-    database.default.cache_clear()
 
 
 def ask(process: type[Process], **inputs: Any) -> dict[str, Any]:
@@ -46,31 +33,31 @@ def ask(process: type[Process], **inputs: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_an_empty_store_is_said_to_be_so(store: Database, process: type[Process]) -> None:
+def test_an_empty_store_is_said_to_be_so(default_store: Database, process: type[Process]) -> None:
     with pytest.raises(BadInput, match=r"no |none|yet"):
         ask(process)
 
 
 def test_a_station_on_another_datum_is_not_rated_and_late_corrections_are_known_by_time(
-    store: Database, tmp_path: Path
+    default_store: Database, tmp_path: Path
 ) -> None:
     county = shapely.box(115.4, 36.1, 115.6, 36.3)
     gpd.GeoDataFrame(
         {"xzqdm": ["371502"], "xzqmc": ["东昌府区"], "level": ["county"]}, geometry=[county], crs=4490
     ).to_file(tmp_path / "d.gpkg")
-    load(store, tmp_path / "d.gpkg", "districts")
+    load(default_store, tmp_path / "d.gpkg", "districts")
     stations = pd.DataFrame({
         "stcd": ["31156100", "A", "B"], "stnm": ["水库", "甲", "乙"], "sttp": ["RR", "PP", "PP"],
         "dtmnm": ["废黄河口", None, None], "lon": [115.503, 115.502, 115.507], "lat": [36.204, 36.204, 36.204],
     })  # fmt: skip
     stations.to_csv(tmp_path / "s.csv", index=False)
-    load(store, tmp_path / "s.csv", "hydro_stations")
+    load(default_store, tmp_path / "s.csv", "hydro_stations")
     begin = datetime.fromisoformat("2026-07-01T08:00:00+08:00")
     rows = [{"stcd": code, "time": (begin + timedelta(hours=hour)).isoformat(), "drp": value, "rz": level}
             for code, value, level in (("A", 2.0, None), ("B", 4.0, None), ("31156100", None, 34.0))
             for hour in range(1, 49) if (code, hour) != ("B", 5)]  # fmt: skip
     pd.DataFrame(rows).to_csv(tmp_path / "o.csv", index=False)
-    load(store, tmp_path / "o.csv", "hydro_observations")
+    load(default_store, tmp_path / "o.csv", "hydro_observations")
 
     (room,) = ask(ReservoirRoom, datetime="2026-07-03T09:00:00+08:00")["tables"]["room"]["rows"]
     assert (room["level_m"], room["storage"], room["room_limit"]) == (None, None, None)
@@ -86,7 +73,7 @@ def test_a_station_on_another_datum_is_not_rated_and_late_corrections_are_known_
 
     before = datetime.now().astimezone()
     pd.DataFrame([{"stcd": "A", "time": rows[0]["time"], "drp": 50.0}]).to_csv(tmp_path / "late.csv", index=False)
-    load(store, tmp_path / "late.csv", "hydro_observations")
+    load(default_store, tmp_path / "late.csv", "hydro_observations")
     now = ask(ArealRainfall, basin=basin, start=begin.isoformat(), step="day")["tables"]["areal_rain"]["rows"][0][
         "rain_mm"
     ]

@@ -24,7 +24,7 @@ from shikong.cli import main
 from shikong.ingest.features import Options
 from shikong.ingest.jobs import loads, worker
 from shikong.layers import catalog
-from shikong.store import database, jobs, queue
+from shikong.store import jobs, queue
 from shikong.store.database import Database
 from shikong.store.principal import ANONYMOUS, Principal, acting_as, current_principal
 from support.jobs import job_of, run_once
@@ -41,13 +41,10 @@ WHO = sql.SQL("SELECT principal FROM shikong.release ORDER BY id")
 
 
 def test_a_load_is_deferred_listed_and_run_by_commands(
-    empty_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    default_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_districts(tmp_path / "d.geojson", 10)
-    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
-    monkeypatch.setenv("SHIKONG_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "200")
-    database.default.cache_clear()
 
     def shikong(*arguments: str) -> str:
         done = CliRunner().invoke(main.app, arguments)
@@ -64,12 +61,11 @@ def test_a_load_is_deferred_listed_and_run_by_commands(
         refused = CliRunner().invoke(main.app, ["jobs", command, "1"])
         assert refused.exit_code == 1
         assert reason in refused.output
-    database.default.cache_clear()
-    assert names(dsn_of(empty_store)) == {"街道"}
+    assert names(dsn_of(default_store)) == {"街道"}
     user = pwd.getpwuid(os.geteuid()).pw_name
-    assert empty_store.thread_fetch(WHO) == [(f"operator:{user}",)]
+    assert default_store.thread_fetch(WHO) == [(f"operator:{user}",)]
     assert "release 2" in shikong("rollback", "districts", "1")
-    assert empty_store.thread_fetch(WHO)[-1] == (f"operator:{user}",)
+    assert default_store.thread_fetch(WHO)[-1] == (f"operator:{user}",)
     assert current_principal.get() == ANONYMOUS, "a command's name ends with the command"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ from pyproj import Geod
 from shikong.processes.base import BadInput
 from shikong.processes.figures import text, workbook
 from shikong.processes.land_balance import LandBalance
-from shikong.store import database
 from shikong.store.database import Database
-from support.loads import dsn_of, load
+from support.loads import load
 
 GEOD = Geod(a=6378137.0, rf=298.257222101)
 WEST, SOUTH, STEP, CELLS = 115.98, 36.44, 0.002, 8
@@ -81,7 +79,7 @@ def deliver(store: Database, folder: Path, layer: str, rows: list[dict[str, Any]
 
 
 @pytest.fixture
-def world(empty_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def world(default_store: Database, tmp_path: Path) -> Database:
     wide = CELLS * STEP
     counties = [
         {
@@ -92,9 +90,9 @@ def world(empty_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         }
         for (code, west), name in zip(COUNTIES.items(), ("东县", "=西县"), strict=True)
     ]
-    deliver(empty_store, tmp_path, "districts", counties)
+    deliver(default_store, tmp_path, "districts", counties)
     parcels().to_file(tmp_path / "parcels.gpkg")
-    load(empty_store, tmp_path / "parcels.gpkg", "parcels")
+    load(default_store, tmp_path / "parcels.gpkg", "parcels")
     # A highway of the whole city, which lies in both counties; below it the first county's zone, above it the second's.
     strip = shapely.box(WEST, SOUTH, WEST + 2 * wide, SOUTH + STEP / 2)
     zones = [
@@ -102,10 +100,10 @@ def world(empty_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         {"code": "works", "ghfldm": "100101", "xzqdm": "371502", "geometry": cell("371502", 2, 2)},
         {"code": "fields", "ghfldm": "01", "xzqdm": "371503001", "geometry": cell("371503", 2, 2)},
     ]
-    deliver(empty_store, tmp_path, "planning_zones", zones)
-    deliver(empty_store, tmp_path, "permanent_farmland", [
+    deliver(default_store, tmp_path, "planning_zones", zones)
+    deliver(default_store, tmp_path, "permanent_farmland", [
         {"code": "kept", "dlbm": "0102", "xzqdm": "371502", "geometry": cell("371502", 3, 3)}])  # fmt: skip
-    deliver(empty_store, tmp_path, "approved_projects", [
+    deliver(default_store, tmp_path, "approved_projects", [
         {"code": "a", "name": "厂", "type": "industry", "stage": "building", "xzqdm": "371502",
          "geometry": shapely.union_all([cell("371502", 0, 0), cell("371502", 0, 6)])},
         {"code": "b", "name": "校", "type": "school", "stage": "siting", "xzqdm": "371502",
@@ -120,13 +118,8 @@ def world(empty_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         for county, kind, planned, used in quotas
     ]  # fmt: skip
     (tmp_path / "land_quotas.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    load(empty_store, tmp_path / "land_quotas.geojson", "land_quotas")
-    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
-    monkeypatch.setenv("SHIKONG_DATA", str(empty_store.settings.data))
-    database.default.cache_clear()
-    yield empty_store
-    database.default().close_threads()
-    database.default.cache_clear()
+    load(default_store, tmp_path / "land_quotas.geojson", "land_quotas")
+    return default_store
 
 
 def ask(**inputs: Any) -> Any:
@@ -282,14 +275,9 @@ def test_names_that_look_like_formulas_are_words_in_files() -> None:
     assert ("=西县", "s") in names
 
 
-def test_a_store_without_anything_answers_with_empty_tables(
-    empty_store: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
-    database.default.cache_clear()
+@pytest.mark.usefixtures("default_store")
+def test_a_store_without_anything_answers_with_empty_tables() -> None:
     tables = ask(since="2021-01-01")
     assert all(table["rows"] == [] for table in tables.values())
     with pytest.raises(BadInput, match="no county"):
         ask(district="371502")
-    database.default().close_threads()
-    database.default.cache_clear()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,11 @@ from shikong.cli import main
 from shikong.layers import catalog
 from shikong.providers.knowledge import as_known_at
 from shikong.providers.observations import ObservationsProvider
-from shikong.store import as_of, database, observations
+from shikong.store import as_of, observations
 from shikong.store.database import Database
 from shikong.store.errors import NoSuchRelease
 from shikong.store.releases import Counts
-from support.loads import dsn_of, load
+from support.loads import load
 
 LAYER = catalog.default().layer("hydro_observations")
 STATIONS = ("S1", "S2")
@@ -37,18 +36,13 @@ State = dict[Key, float]
 
 
 @pytest.fixture
-def store(empty_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty store with two stations, as plugins and commands see it."""
-    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
-    monkeypatch.setenv("SHIKONG_DATA", str(empty_store.settings.data))
+def store(default_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """The process-wide store with two stations; commands write wide tables."""
     monkeypatch.setenv("COLUMNS", "200")
-    database.default.cache_clear()
     stations = tmp_path / "stations.csv"
     stations.write_text("stcd,stnm,lon,lat\nS1,甲,115.9,36.4\nS2,乙,116.1,36.4\n", encoding="utf-8")
-    load(empty_store, stations, "hydro_stations")
-    yield empty_store
-    database.default().close_threads()
-    database.default.cache_clear()
+    load(default_store, stations, "hydro_stations")
+    return default_store
 
 
 def _deliver(store: Database, folder: Path, told: State) -> tuple[int, Counts]:

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from typer.testing import CliRunner
 
 from shikong.cli import main
 from shikong.ingest.live import sl651
-from shikong.store import database
 from shikong.store.database import Database
 from support.loads import dsn_of, load
 from support.telemetry import (
@@ -41,26 +40,47 @@ from support.telemetry import (
 )
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+_EMPTY = "TRUNCATE data.hydro_observations__series, data.water_quality__series, shikong.refused_telegram CASCADE"
 STATION, OTHER, UNKNOWN = "0031100500", "0031100600", "0099999999"
 
 
-@pytest.fixture
-def store(empty_store: Database, tmp_path: Path) -> Database:
-    """An empty store with three stations; the instrument of the third has an address of its own."""
-    stations = tmp_path / "stations.csv"
+def _with_stations(store: Database, folder: Path) -> Database:
+    """Three stations; the instrument of the third has an address of its own."""
+    stations = folder / "stations.csv"
     stations.write_text(
         "stcd,stnm,lon,lat,rtu\n31100500,甲,115.9,36.4,\n31100600,乙,116.1,36.4,\n31100700,丙,116.2,36.5,WQ0007\n",
         encoding="utf-8",
     )
-    load(empty_store, stations, "hydro_stations")
-    return empty_store
+    load(store, stations, "hydro_stations")
+    return store
 
 
 @pytest.fixture
-def receiver(store: Database) -> Iterator[Receiver]:
+def store(empty_store: Database, tmp_path: Path) -> Database:
+    """A store with stations, for a test that runs receivers of its own."""
+    return _with_stations(empty_store, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def received_store(make_store: Callable[[Path], Database], tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """A store with stations, for the tests that share a receiver."""
+    folder = tmp_path_factory.mktemp("receiver")
+    return _with_stations(make_store(folder), folder)
+
+
+@pytest.fixture(scope="module")
+def receiver(received_store: Database) -> Iterator[Receiver]:
     """A receiver of telegrams and messages."""
-    with receiving(dsn_of(store), store.settings.data) as running:
+    with receiving(dsn_of(received_store), received_store.settings.data) as running:
         yield running
+
+
+@pytest.fixture
+def received(received_store: Database) -> Database:
+    """The store of the shared receiver, without what came for the tests before."""
+    with received_store.thread_session() as conn:
+        conn.execute(_EMPTY)
+    return received_store
 
 
 def _values(store: Database) -> dict[tuple[str, str, datetime], tuple[float, int]]:
@@ -95,7 +115,7 @@ def _exactly(conn: socket.socket, size: int) -> bytes:
     return found
 
 
-def test_telegrams_are_confirmed_and_stored_once_however_they_come(store: Database, receiver: Receiver) -> None:
+def test_telegrams_are_confirmed_and_stored_once_however_they_come(received: Database, receiver: Receiver) -> None:
     """Repeated, late and corrected ones; one of five minutes' rain; one with values that cannot be."""
     hour = timedelta(hours=1)
     rain = "".join(f"{value:02X}" for value in (5, 0, 0, 20, 255, 0, 0, 0, 0, 0, 0, 12))
@@ -112,8 +132,8 @@ def test_telegrams_are_confirmed_and_stored_once_however_they_come(store: Databa
         for frame in frames:
             conn.sendall(frame)
             assert _confirmed(conn) == b"\x04"
-    until(lambda: ("31100600", "vt", NOW - hour) in _values(store))
-    found = _values(store)
+    until(lambda: ("31100600", "vt", NOW - hour) in _values(received))
+    found = _values(received)
     assert {key: value for key, value in found.items() if key[0] == "31100500"} == {
         ("31100500", "z", NOW - 3 * hour): (31.05, 0), ("31100500", "z", NOW - 2 * hour): (-31.2, 1),
         ("31100500", "z", NOW - hour): (31.25, 0), ("31100500", "z", NOW): (39.9, 3),
@@ -122,10 +142,10 @@ def test_telegrams_are_confirmed_and_stored_once_however_they_come(store: Databa
     assert [found.get(("31100600", "pn05", NOW - hour + number * timedelta(minutes=5)), (None,))[0]
             for number in range(12)] == minutes  # fmt: skip
     assert found["31100600", "pj", NOW - hour] == (1.5, 0)
-    assert _refused(store) == []
+    assert _refused(received) == []
 
 
-def test_what_is_wrong_is_kept_with_its_reason_and_harms_nothing_else(store: Database, receiver: Receiver) -> None:
+def test_what_is_wrong_is_kept_with_its_reason_and_harms_nothing_else(received: Database, receiver: Receiver) -> None:
     good = stage_report(STATION, NOW, 31.25)
     wrong = bytearray(stage_report(STATION, NOW, 32.5))
     wrong[40] ^= 0x40
@@ -141,9 +161,9 @@ def test_what_is_wrong_is_kept_with_its_reason_and_harms_nothing_else(store: Dat
             conn.sendall(frame)
             assert _confirmed(conn) == b"\x04"  # it came whole; sending it again would not make it better
         conn.sendall(good[:20])
-    until(lambda: len(_refused(store)) == 7)
-    assert _values(store) == {("31100500", "z", NOW): (31.25, 0)}
-    assert _refused(store) == [
+    until(lambda: len(_refused(received)) == 7)
+    assert _values(received) == {("31100500", "z", NOW): (31.25, 0)}
+    assert _refused(received) == [
         ("checksum", None), ("checksum", None), ("unknown_station", UNKNOWN), ("future", "31100500"),
         ("too_old", "31100500"), ("not_decimal", None), ("truncated", None),
     ]  # fmt: skip
@@ -162,7 +182,7 @@ def test_what_was_refused_long_ago_is_forgotten(store: Database) -> None:
     assert [reason for reason, _ in _refused(store)] == ["future"]
 
 
-def test_a_telegram_in_packets_is_confirmed_when_it_is_whole(store: Database, receiver: Receiver) -> None:
+def test_a_telegram_in_packets_is_confirmed_when_it_is_whole(received: Database, receiver: Receiver) -> None:
     whole = body(
         STATION,
         NOW - timedelta(hours=10),
@@ -175,47 +195,49 @@ def test_a_telegram_in_packets_is_confirmed_when_it_is_whole(store: Database, re
         assert _confirmed(conn) == b"\x15"  # the second is asked for again
         conn.sendall(frames[1])
         assert _confirmed(conn) == b"\x04"
-    until(lambda: len(_values(store)) == 10)
+    until(lambda: len(_values(received)) == 10)
     first = NOW - timedelta(hours=10)
-    assert _values(store) == {
+    assert _values(received) == {
         ("31100500", "z", first + timedelta(hours=step)): (31 + step / 100, 0) for step in range(10)
     }
 
 
-def test_messages_of_instruments_are_answered_where_they_ask_for_it(store: Database, receiver: Receiver) -> None:
+def test_messages_of_instruments_are_answered_where_they_ask_for_it(received: Database, receiver: Receiver) -> None:
     with receiver.connect("hj212") as conn:
         conn.sendall(hj212_message("WQ0007", NOW, "w01018-Rtd=4.2,w01018-Flag=N;w21003-Rtd=0.3,w21003-Flag=D"))
         answer = conn.recv(200)
         assert b"CN=9014" in answer
         conn.sendall(b"##0010nonsense##" + hj212_message("NOBODY", NOW, "w01018-Rtd=1", answer=False))
-    until(lambda: [reason for reason, _ in _refused(store)][-1:] == ["unknown_station"])
+    until(lambda: [reason for reason, _ in _refused(received)][-1:] == ["unknown_station"])
     query = sql.SQL("SELECT s.station, s.parameter, o.value, o.quality FROM data.water_quality AS o"
                     " JOIN data.water_quality__series AS s ON s.id = o.series ORDER BY 2")  # fmt: skip
-    assert store.thread_fetch(query) == [("31100700", "codcr", 4.2, 0), ("31100700", "nh4n", 0.3, 4)]
+    assert received.thread_fetch(query) == [("31100700", "codcr", 4.2, 0), ("31100700", "nh4n", 0.3, 4)]
 
 
-def test_one_that_floods_does_not_harm_the_others(store: Database, receiver: Receiver) -> None:
+def test_one_that_floods_does_not_harm_the_others(store: Database) -> None:
     """Noise without end from one connection: a measure of it is kept, and a station beside it is answered."""
     stop = threading.Event()
 
-    def flood() -> None:
+    def flood(receiver: Receiver) -> None:
         with receiver.connect() as conn, contextlib.suppress(OSError):
             while not stop.is_set():
                 conn.sendall(b"\x7e\x7e" + b"\x00" * 60)
 
-    flooding = threading.Thread(target=flood)
-    flooding.start()
-    try:
-        until(lambda: len(_refused(store)) >= 50)
-        with receiver.connect() as conn:
-            for step in range(20):
-                conn.sendall(stage_report(STATION, NOW - step * timedelta(minutes=5), 31 + step / 100))
-                assert _confirmed(conn) == b"\x04"
-    finally:
-        stop.set()
-        flooding.join()
-    until(lambda: len(_values(store)) == 20)
-    assert len(_refused(store)) <= 120
+    # One of its own: for a while it keeps no more that is broken from this address.
+    with receiving(dsn_of(store), store.settings.data, "--sl651", "0") as receiver:
+        flooding = threading.Thread(target=flood, args=(receiver,))
+        flooding.start()
+        try:
+            until(lambda: len(_refused(store)) >= 50)
+            with receiver.connect() as conn:
+                for step in range(20):
+                    conn.sendall(stage_report(STATION, NOW - step * timedelta(minutes=5), 31 + step / 100))
+                    assert _confirmed(conn) == b"\x04"
+        finally:
+            stop.set()
+            flooding.join()
+        until(lambda: len(_values(store)) == 20)
+        assert len(_refused(store)) <= 120
 
 
 def test_messages_of_a_broker_are_acknowledged_when_they_are_on_the_disk(store: Database, tmp_path: Path) -> None:
@@ -280,19 +302,18 @@ def test_nothing_that_was_confirmed_is_lost_when_the_receiver_is_killed(store: D
 
 
 def test_the_operator_sees_what_was_refused(
-    store: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    received: Database,
+    receiver: Receiver,
+    as_default: Callable[[str, Path], Database],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", dsn_of(store))
-    monkeypatch.setenv("SHIKONG_DATA", str(store.settings.data))
+    as_default(dsn_of(received), received.settings.data)
     monkeypatch.setenv("COLUMNS", "300")
-    database.default.cache_clear()
     with receiver.connect() as conn:
         conn.sendall(stage_report(UNKNOWN, NOW, 1.0))
         assert _confirmed(conn) == b"\x04"
-    until(lambda: bool(_refused(store)))
+    until(lambda: bool(_refused(received)))
     summary = CliRunner().invoke(main.app, ["telegrams"]).output
     assert "unknown_station" in summary
     shown = CliRunner().invoke(main.app, ["telegrams", "--station", UNKNOWN]).output
     assert f"no station has the address {UNKNOWN}" in shown
-    database.default().close_threads()
-    database.default.cache_clear()

@@ -28,11 +28,11 @@ from shikong.layers import catalog
 from shikong.processes.base import BadInput
 from shikong.processes.hydrology import deriving, model
 from shikong.processes.hydrology.watershed import Watershed
-from shikong.store import database, places
+from shikong.store import places
 from shikong.store.database import Database
 from shikong.store.errors import NotKept, NotPublished
 from shikong.store.moments import NOW, Moment
-from support.loads import dsn_of, load
+from support.loads import load
 
 CITY = catalog.default()
 ELEVATION = CITY.layer("elevation")
@@ -227,59 +227,45 @@ def test_a_model_of_whole_metres_and_holes_is_read_as_it_is(empty_store: Databas
 
 
 def test_a_click_without_height_beside_the_model_or_without_a_model_is_refused(
-    empty_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    default_store: Database, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
-    monkeypatch.setenv("SHIKONG_DATA", str(empty_store.settings.data))
-    database.default.cache_clear()
     process = Watershed({"name": "watershed"})
 
     def ask(**inputs: Any) -> Any:
         return process.answer(process.checked(inputs))
 
-    try:
-        with pytest.raises(NotPublished):
-            ask(lon=115.93, lat=36.57)
-        values = slope(1, 1)
-        values[:, 60:] = NODATA
-        load(empty_store, heights_file(tmp_path / "d.tif", values), "elevation")
-        with pytest.raises(BadInput, match="outside of the elevation model") as outside:
-            ask(lon=116.5, lat=36.57)
-        assert "115.9000" in outside.value.allowed[0]
-        with pytest.raises(BadInput, match="no height") as unknown:
-            ask(lon=115.975, lat=36.57, snap_m=0)
-        assert unknown.value.parameter == "lon"
-        with pytest.raises(BadInput, match="no stream with 500 km") as none:
-            ask(lon=115.93, lat=36.57, min_upstream_km2=500)
-        assert none.value.parameter == "snap_m"
-        found = ask(lon=115.93, lat=36.57, snap_m=0)
-        assert found["model"]["rivers_burnt"] == 0
-        assert "burnt" not in found["model"]["note"]["en"]
-        assert found["outlet"]["snapped"] == pytest.approx([115.9305, 36.5695], abs=1e-3)
-    finally:
-        database.default().close_threads()
-        database.default.cache_clear()
+    with pytest.raises(NotPublished):
+        ask(lon=115.93, lat=36.57)
+    values = slope(1, 1)
+    values[:, 60:] = NODATA
+    load(default_store, heights_file(tmp_path / "d.tif", values), "elevation")
+    with pytest.raises(BadInput, match="outside of the elevation model") as outside:
+        ask(lon=116.5, lat=36.57)
+    assert "115.9000" in outside.value.allowed[0]
+    with pytest.raises(BadInput, match="no height") as unknown:
+        ask(lon=115.975, lat=36.57, snap_m=0)
+    assert unknown.value.parameter == "lon"
+    with pytest.raises(BadInput, match="no stream with 500 km") as none:
+        ask(lon=115.93, lat=36.57, min_upstream_km2=500)
+    assert none.value.parameter == "snap_m"
+    found = ask(lon=115.93, lat=36.57, snap_m=0)
+    assert found["model"]["rivers_burnt"] == 0
+    assert "burnt" not in found["model"]["note"]["en"]
+    assert found["outlet"]["snapped"] == pytest.approx([115.9305, 36.5695], abs=1e-3)
 
 
 def test_the_command_derives_beforehand_and_says_what_is_missing(
-    empty_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    default_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", dsn_of(empty_store))
-    monkeypatch.setenv("SHIKONG_DATA", str(empty_store.settings.data))
-    database.default.cache_clear()
-    try:
-        missing = CliRunner().invoke(main.app, ["terrain"])
-        assert missing.exit_code == 1
-        assert isinstance(missing.exception, SystemExit)
-        load(empty_store, heights_file(tmp_path / "d.tif", slope(1, 1)), "elevation")
-        told = CliRunner().invoke(main.app, ["terrain"])
-        assert told.exit_code == 0, told.exception
-        assert len(folders(empty_store)) == 1
-        monkeypatch.setattr(flow, "derive", lambda *_: pytest.fail("it is there already"))
-        assert CliRunner().invoke(main.app, ["terrain"]).exit_code == 0
-    finally:
-        database.default().close_threads()
-        database.default.cache_clear()
+    missing = CliRunner().invoke(main.app, ["terrain"])
+    assert missing.exit_code == 1
+    assert isinstance(missing.exception, SystemExit)
+    load(default_store, heights_file(tmp_path / "d.tif", slope(1, 1)), "elevation")
+    told = CliRunner().invoke(main.app, ["terrain"])
+    assert told.exit_code == 0, told.exception
+    assert len(folders(default_store)) == 1
+    monkeypatch.setattr(flow, "derive", lambda *_: pytest.fail("it is there already"))
+    assert CliRunner().invoke(main.app, ["terrain"]).exit_code == 0
 
 
 def test_a_model_without_any_height_says_so() -> None:

@@ -8,27 +8,31 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 from psycopg import sql
 
+from shikong.ingest import edits
 from shikong.ingest.edits import Operation
 from shikong.layers import catalog
 from shikong.processes.coordination import cases
-from shikong.processes.warnings import rehearsal
+from shikong.processes.warnings import mqtt, rehearsal
 from shikong.processes.warnings.watch import Watch
 from shikong.store import observations
 from shikong.store.database import Database
 from shikong.store.principal import Principal, acting_as
 from support.loads import load
-from support.telemetry import until
+from support.telemetry import broker, until
 
 CITY = catalog.default()
 LAYER = CITY.layer("hydro_observations")
+STATIONS = CITY.layer("hydro_stations")
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 WORKER = Principal("worker:test", ("worker",))
 HYDROLOGIST = Principal("hydro", ("hydrologist",))
@@ -142,6 +146,31 @@ def test_a_hydrologist_acknowledges_and_closes_and_what_comes_later_is_a_new_war
     ]  # fmt: skip
 
 
+def _deliver(store: Database, folder: Path) -> None:
+    path = folder / "changed.csv"
+    path.write_text("stcd,stnm,sttp,wrz,lon,lat\nS1,甲,ZQ,30.5,115.9,36.4\n", encoding="utf-8")
+    load(store, path, "hydro_stations", mode="update")
+
+
+def _edit(store: Database, folder: Path) -> None:
+    changed = Operation(STATIONS, "update", "S1", None, {"wrz": 30.5}, None, False)
+    with acting_as(HYDROLOGIST):
+        edits.apply(store, CITY, [changed], lenient=False)
+
+
+@pytest.mark.parametrize("change", [_deliver, _edit])
+def test_a_changed_level_of_a_station_holds_from_the_next_value_on(
+    store: Database, tmp_path: Path, change: Callable[[Database, Path], None]
+) -> None:
+    watch = Watch(store, CITY)
+    _come(store, ("S1", "z", NOW - timedelta(minutes=3), 31.0))
+    assert watch.once(NOW - timedelta(minutes=3)) == []
+    change(store, tmp_path)
+    _come(store, ("S1", "z", NOW - timedelta(minutes=2), 31.0))
+    events = [(event.subject, event.verdict.threshold) for event in watch.once(NOW - timedelta(minutes=2))]
+    assert events == [(("flood_stage", "S1"), 30.5)]
+
+
 def test_what_rests_on_generated_values_is_marked_as_generated(store: Database, tmp_path: Path) -> None:
     path = tmp_path / "sample.csv"
     path.write_text(f"stcd,time,z,origin\nS1,{NOW.isoformat()},32.1,generated\n", encoding="utf-8")
@@ -202,3 +231,28 @@ def test_the_running_watch_warns_within_seconds_and_tells_of_it(store: Database)
     finally:
         stop.set()
         running.join()
+
+
+def test_a_broker_hears_of_each_change_as_a_feature(store: Database, tmp_path: Path) -> None:
+    heard: list[tuple[str, dict[str, Any]]] = []
+    with broker(tmp_path) as port, mqtt.publisher(f"mqtt://127.0.0.1:{port}", store, CITY) as tell:
+        client = Client(CallbackAPIVersion.VERSION2, "listener")
+        subscribed = threading.Event()
+        client.on_subscribe = lambda *_: subscribed.set()
+        client.on_message = lambda _client, _data, message: heard.append((message.topic, json.loads(message.payload)))
+        client.connect("127.0.0.1", port)
+        client.loop_start()
+        client.subscribe("shikong/warnings/#", qos=1)
+        assert subscribed.wait(10)
+        watch = Watch(store, CITY, tell)
+        for minute, level in enumerate((32.1, 34.3)):
+            _come(store, ("S1", "z", NOW - timedelta(minutes=5 - minute), level))
+            watch.once(NOW - timedelta(minutes=5 - minute))
+        until(lambda: "shikong/warnings/flood/red" in [topic for topic, _ in heard])
+        client.loop_stop()
+    feature = next(feature for topic, feature in heard if topic == "shikong/warnings/flood/red")
+    assert feature["geometry"] == {"type": "MultiPoint", "coordinates": [[115.9, 36.4]]}
+    told = next(one for one in _warnings(store) if one["rule"] == "flood_stage")
+    assert feature["id"] == told["code"]
+    assert {name: feature["properties"][name] for name in told} == told
+    assert datetime.fromisoformat(feature["properties"]["observed_at"]) == NOW - timedelta(minutes=4)

@@ -233,5 +233,6 @@ def test_what_progress_raises_ends_the_work() -> None:
 
 def test_an_absent_scheduler_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHIKONG_DASK", "tcp://127.0.0.1:1")
+    monkeypatch.setattr(spread, "_PATIENCE", "1s")
     with pytest.raises(spread.SchedulerAway, match="SHIKONG_DASK"), spread.spread():
         pass
