@@ -86,6 +86,7 @@ def sample(
 def load_sample(folder: Path, store: Database) -> None:
     """Load a generated city's files in the order of its manifest."""
     from shikong.ingest.features import Options
+    from shikong.processes.forecasts import runs
 
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for step in manifest["steps"]:
@@ -94,6 +95,8 @@ def load_sample(folder: Path, store: Database) -> None:
         out.print(f"  {report.layer:<24}{counts.stored:>12,} stored {counts.quarantined:>6,} quarantined")
     outcome = conflicts.find(store)
     out.print(f"  {'plan_conflicts':<24}{outcome.found:>12,} found")
+    forecasts = runs.update(store, catalog.default())
+    out.print(f"  {'hydro_forecasts':<24}{forecasts.stations:>12,} stations forecast")
 
 
 def migrate() -> None:

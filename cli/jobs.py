@@ -80,6 +80,7 @@ def _chores(city: Catalog) -> list[Chore]:
     """What workers do by themselves besides loads."""
     from shikong.ingest.jobs.chores import Chore
     from shikong.processes.coordination import cases, lapse, tasks
+    from shikong.processes.forecasts import runs
 
     def lapse_overdue(store: Database, progress: Progress) -> str:
         return lapse.work(store, city, progress)
@@ -87,11 +88,15 @@ def _chores(city: Catalog) -> list[Chore]:
     def end_tasks(store: Database, progress: Progress) -> str:
         return tasks.work(store, city, progress)
 
+    def forecast(store: Database, progress: Progress) -> str:
+        return runs.work(store, city, progress)
+
     opinions = cases.declared(city).opinions
     return [
         conflicts.chore(city),
         Chore("lapse", opinions, partial(lapse.due, city=city), lapse_overdue),
         Chore("end-tasks", tasks.LAYER, partial(tasks.due, city=city), end_tasks),
+        Chore("forecast", city.forecasts.published_as, partial(runs.due, city=city), forecast),
     ]
 
 

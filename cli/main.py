@@ -9,7 +9,20 @@ from __future__ import annotations
 
 import typer
 
-from shikong.cli import accounts, conflicts, data, history, jobs, layers, quarantine, receive, service, terrain, tiles
+from shikong.cli import (
+    accounts,
+    conflicts,
+    data,
+    forecast,
+    history,
+    jobs,
+    layers,
+    quarantine,
+    receive,
+    service,
+    terrain,
+    tiles,
+)
 from shikong.store.principal import acting_as, user_of_process
 
 app = typer.Typer(
@@ -30,6 +43,7 @@ def act(context: typer.Context) -> None:
 app.add_typer(layers.app, name="layers")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(forecast.app, name="forecast")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(tiles.app, name="tiles")

@@ -35,21 +35,28 @@ def load(
     source: a file, a folder of tables, or the address of a database. Raises IngestError.
     """
     name, parts = observed_rows.opened(source, layer, options, catalog.city.standard_time)
+    digest = file_digest(source) if isinstance(source, Path) and source.is_file() else None
+    made_from = releases.Source(name, digest, None, None, options.origin)
+    return publish(conn, layer, made_from, parts, progress)
+
+
+def publish(
+    conn: Connection[Any], layer: Layer, source: releases.Source, parts: Iterator[Rows], progress: Progress
+) -> Report:
+    """Publish what the parts of a source hold as a release. Raises IngestError where nothing can be stored."""
     with conn.transaction():
         conn.execute("SET LOCAL statement_timeout = 0")
         tables.ensure(conn, layer)
         account = Account()
         read, staged = _stage(conn, layer, parts, account, progress)
         if not staged:
-            raise IngestError(f"no observation in {name} can be stored")
+            raise IngestError(f"no observation in {source.name} can be stored")
         refused = sum(number for (_, _, severity), number in account.counts.items() if severity == "error")
-        digest = file_digest(source) if isinstance(source, Path) and source.is_file() else None
-        made_from = releases.Source(name, digest, None, None, options.origin)
-        release, counts = observations.publish(conn, layer, made_from, releases.Counts(read, read - refused, refused))
+        release, counts = observations.publish(conn, layer, source, releases.Counts(read, read - refused, refused))
         quarantine.add_findings(conn, release, ((f.source_row, f.rule, f.field, f.severity, f.value, None, None)
                                                 for f in account.findings))  # fmt: skip
         quarantine.add_results(conn, layer, release, account.counts, {})
-    return Report(layer.id, name, "observations", "none", "places come from the stations", counts, release, [],
+    return Report(layer.id, source.name, "observations", "none", "places come from the stations", counts, release, [],
                   account.findings, account.counts)  # fmt: skip
 
 

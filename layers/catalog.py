@@ -18,6 +18,7 @@ from shikong.layers.coordination import Coordination
 from shikong.layers.declared import Declared, Text
 from shikong.layers.errors import DeclarationError, Fault, UnknownLayer
 from shikong.layers.find_rules import SiteFind
+from shikong.layers.forecasts import Forecasts
 from shikong.layers.model import City, Layer
 from shikong.layers.reservoirs import Reservoirs
 from shikong.layers.site_rules import SiteCheck
@@ -32,6 +33,7 @@ CONFLICT_RULES = "conflict_rule"
 _ALONE: dict[str, type[Declared]] = {
     "city.yml": City, "conflicts.yml": ConflictRules, "site_check.yml": SiteCheck, "site_find.yml": SiteFind,
     "coordination.yml": Coordination, "warning_rules.yml": WarningRules, "reservoirs.yml": Reservoirs,
+    "forecasts.yml": Forecasts,
 }  # fmt: skip
 
 _SEVERITY_COLOURS = {"high": "#C81E1E", "medium": "#E87B16", "low": "#E3C62B"}
@@ -53,6 +55,7 @@ class Catalog:
     coordination: Coordination | None = None
     warning_rules: WarningRules | None = None
     reservoirs: Reservoirs = field(default_factory=Reservoirs)
+    forecasts: Forecasts = field(default_factory=Forecasts)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers.values())
@@ -122,6 +125,7 @@ def load(home: Path = HOME) -> Catalog:
         found.coordination,
         found.warning_rules,
         found.reservoirs,
+        found.forecasts,
     )
 
 
@@ -140,6 +144,7 @@ class _Found:
     coordination: Coordination | None = None
     warning_rules: WarningRules | None = None
     reservoirs: Reservoirs = field(default_factory=Reservoirs)
+    forecasts: Forecasts = field(default_factory=Forecasts)
     faults: list[Fault] = field(default_factory=list)
 
     def take(self, path: Path) -> None:
@@ -183,6 +188,9 @@ class _Found:
         warning = self.home / "warning_rules.yml"
         for place, problem in references.of_warnings(self.warning_rules, self.layers):
             self.faults.append(Fault(warning, yaml_source.line_of(warning, place), ".".join(place), problem))
+        ahead = self.home / "forecasts.yml"
+        for place, problem in references.of_forecasts(self.forecasts, self.layers):
+            self.faults.append(Fault(ahead, yaml_source.line_of(ahead, place), ".".join(place), problem))
 
 
 @cache

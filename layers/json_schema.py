@@ -13,6 +13,7 @@ from shikong.layers.conflict_rules import ConflictRules
 from shikong.layers.coordination import Coordination
 from shikong.layers.declared import Declared
 from shikong.layers.find_rules import SiteFind
+from shikong.layers.forecasts import Forecasts
 from shikong.layers.model import City, Layer
 from shikong.layers.reservoirs import Reservoirs
 from shikong.layers.site_rules import SiteCheck
@@ -29,6 +30,7 @@ MODELS: dict[str, type[Declared]] = {
     "coordination": Coordination,
     "warning_rules": WarningRules,
     "reservoirs": Reservoirs,
+    "forecasts": Forecasts,
 }
 
 

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Iterator
+from graphlib import CycleError
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,7 @@ from shikong.layers.conflict_rules import ConflictRule, ConflictRules, Side
 from shikong.layers.coordination import Coordination
 from shikong.layers.errors import Fault
 from shikong.layers.find_rules import Measure, SiteFind
+from shikong.layers.forecasts import Forecasts
 from shikong.layers.model import Layer
 from shikong.layers.rules import References
 from shikong.layers.site_rules import SiteCheck, SiteRule
@@ -118,6 +120,29 @@ def of_warnings(rules: WarningRules | None, layers: dict[str, Layer]) -> Iterato
     for name, joint in rules.joint.items():
         if joint.by not in fields:
             yield ("joint", name, "by"), f"{joint.by!r} is not a field of {observed.stations}"
+
+
+#: The parameters that the layers of forecasts have.
+_FORECAST_LAYERS = {"layer": {"z", "q", "drp"}, "rain": {"drp"}, "published_as": {"z", "q", "arp"}}
+
+
+def of_forecasts(forecasts: Forecasts, layers: dict[str, Layer]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What in the declared forecasts does not fit the layers or each other: where, and what."""
+    observed = layers.get(forecasts.layer)
+    for place, needed in _FORECAST_LAYERS.items():
+        layer = layers.get(getattr(forecasts, place))
+        if layer is None or layer.kind != "observations" or not needed <= layer.parameters.keys():
+            yield (place,), f"{getattr(forecasts, place)!r} is not a layer of observations with {sorted(needed)}"
+        elif observed is not None and layer.stations != observed.stations:
+            yield (place,), f"{layer.id} has other stations than {observed.id}"
+    for code, station in forecasts.stations.items():
+        if unknown := [reach.station for reach in station.upstream if reach.station not in forecasts.stations]:
+            yield ("stations", code, "upstream"), f"{unknown} have no forecast; there are: {sorted(forecasts.stations)}"
+            return
+    try:
+        forecasts.order()
+    except CycleError as error:
+        yield ("stations",), f"each of these is upstream of the next: {error.args[1]}"
 
 
 def of_crosswalk(path: Path, crosswalk: Crosswalk, codes: dict[str, CodeList]) -> Iterator[Fault]:

@@ -19,11 +19,14 @@ LEVELS: tuple[Level, ...] = ("blue", "yellow", "orange", "red")
 
 Hazard = Literal["flood", "low_water", "rain", "reservoir"]
 
+#: An ISO 8601 duration of days, hours or minutes.
+DURATION = r"^PT?\d+[DHM]$"
+
 _UNITS = {"D": "days", "H": "hours", "M": "minutes"}
 
 
 def duration(text: str) -> timedelta:
-    """An ISO 8601 duration of days, hours or minutes."""
+    """A duration that fits DURATION."""
     number, unit = int(text.strip("PT")[:-1]), text[-1]
     return timedelta(**{_UNITS[unit]: number})
 
@@ -38,7 +41,7 @@ class Measured(Declared):
     of: Literal["latest", "change", "sum"] = Field(
         description="the last value; by how much it has changed; what came together"
     )
-    over: str | None = Field(None, pattern=r"^PT?\d+[DHM]$", description="the time of a change or sum")
+    over: str | None = Field(None, pattern=DURATION, description="the time of a change or sum")
 
     @model_validator(mode="after")
     def _has_its_time(self) -> Self:
@@ -107,8 +110,8 @@ class WarningRules(Declared):
 
     layer: Identifier = Field(description="the observations that are looked at")
     published_as: Identifier = Field(description="the layer of warnings")
-    stale: str = Field(pattern=r"^PT?\d+[DHM]$", description="a value that is older says nothing of now")
-    hold: str = Field(pattern=r"^PT?\d+[DHM]$", description="for so long a level must be left before it is lowered")
+    stale: str = Field(pattern=DURATION, description="a value that is older says nothing of now")
+    hold: str = Field(pattern=DURATION, description="for so long a level must be left before it is lowered")
     rules: dict[Identifier, StationRule] = Field(min_length=1)
     joint: dict[Identifier, JointRule] = Field(default_factory=dict)
     plans: dict[Hazard, dict[Level, tuple[Action, ...]]] = Field(

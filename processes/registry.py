@@ -22,6 +22,7 @@ PROCESSORS = {
     "reservoir-room": "shikong.processes.hydrology.reservoir_room.ReservoirRoom",
     "water-balance": "shikong.processes.hydrology.water_balance.WaterBalance",
     "water-quality": "shikong.processes.hydrology.water_quality.WaterQuality",
+    "water-forecast": "shikong.processes.forecasts.water_forecast.WaterForecast",
     "warning-rehearsal": "shikong.processes.warnings.rehearsal.Rehearsal",
     "watershed": "shikong.processes.hydrology.watershed.Watershed",
     "river-trace": "shikong.processes.hydrology.river_trace.RiverTrace",

@@ -108,8 +108,9 @@ def generate(
         progress(f"{layer}: {count} rows")
 
     base = ground.prepare(seed)
-    done("districts", "districts.gpkg", districts.deliver(base, out / "districts.gpkg"))
-    covered = _survey(base, wanted, out, done)
+    chosen = _chosen(base, wanted)
+    done("districts", "districts.gpkg", districts.deliver(base, out / "districts.gpkg", chosen))
+    covered = _survey(base, wanted, chosen, out, done)
     plans = conflicts.deliver(base, out)
     for layer, (codes, _) in plans.written.items():
         done(layer, f"{layer}.gpkg", len(codes))
@@ -146,9 +147,10 @@ def _chosen(base: ground.Ground, size: Size) -> NDArray[np.int64]:
     return order[: max(1, int(np.searchsorted(expected, size.parcels, side="right")))]
 
 
-def _survey(base: ground.Ground, size: Size, out: Path, done: Callable[[str, str, int], None]) -> cover.Cover:
+def _survey(
+    base: ground.Ground, size: Size, chosen: NDArray[np.int64], out: Path, done: Callable[[str, str, int], None]
+) -> cover.Cover:
     """Roads, buildings and parcels; returns what covers the ground."""
-    chosen = _chosen(base, size)
     window: Any = shapely.coverage_union_all(base.villages.shapes[chosen])
     done("roads", "roads.gpkg", lines.roads(base, out / "roads.gpkg", window))
     parcel_tables, building_tables = zip(*ground.fill(base, chosen), strict=True)
@@ -172,6 +174,7 @@ def _water(
     done("hydro_stations", "hydro_stations.csv", hydro.stations(base, gauged, others, out / "hydro_stations.csv"))
     file = "hydro_observations.csv"
     done("hydro_observations", file, hydro.observations(base.seed, gauged, now, hours, out / file))
+    done("rain_forecast", "rain_forecast.csv", hydro.expected(gauged, now, out / "rain_forecast.csv"))
     file = "water_quality.csv"
     done("water_quality", file, monitoring.water_quality(base.seed, now, out / file))
     for layer, kind in monitoring.DAILY.items():

@@ -12,7 +12,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 import shapely
 import shapely.ops
 
+from shikong.hydrology.series import design_storm
 from shikong.layers import catalog
 from shikong.samples import places, reservoir, storms, write
 from shikong.samples.ground import Ground
@@ -30,6 +31,8 @@ from shikong.samples.terrain import Terrain
 DATUM, OLD_DATUM = "1985国家高程基准", "废黄河口"
 RECENT_H = 168
 RUNOFF = 0.16
+#: Hours of rain that the weather bureau expects.
+EXPECTED_H = 72
 CATCHMENT_M = 9_000.0
 
 
@@ -219,6 +222,21 @@ def observations(seed: int, gauged: list[Gauged], now: datetime, hours: int, pat
                 "q": _value(item.flow, index - hours), "drp": _value(item.rain, index - hours),
                 **_reservoir(item.kept, index - hours),
             })  # fmt: skip
+    return write.table(path, rows, "utf-8")
+
+
+def expected(gauged: list[Gauged], now: datetime, path: Path) -> int:
+    """Write the rain of the hours after ``now`` that the weather bureau expects at the gauges, a storm that is lighter
+    than the one before and comes from the west, as CSV; returns the rows."""
+    gauges = [item for item in gauged if item.rain is not None]
+    places = np.array([to_metres(item.lon, item.lat) for item in gauges], dtype=float).reshape(-1, 2)
+    x, y = to_metres(115.75, 36.4)
+    storm = design_storm.Storm(x, y, 14.0, 18.0, 35.0, 80.0, 6.0, 0.35)
+    rain = np.round(design_storm.hourly(storm, places, EXPECTED_H), 1)
+    rows = [
+        {"stcd": item.station.code, "time": (now + timedelta(hours=hour + 1)).isoformat(), "drp": float(rain[hour, at])}
+        for at, item in enumerate(gauges) for hour in range(EXPECTED_H)
+    ]  # fmt: skip
     return write.table(path, rows, "utf-8")
 
 

@@ -41,6 +41,11 @@ def retention(cn: float) -> float:
     return 25400 / cn - 254
 
 
+def is_growing(month: int) -> bool:
+    """Whether plants grow in a month, as they do here from April to October."""
+    return 4 <= month <= 10
+
+
 def moisture(five_days: float, *, growing: bool) -> Moisture:
     """How wet the ground is by the rain of the five days before (mm)."""
     dry, wet = FIVE_DAYS["growing" if growing else "dormant"]

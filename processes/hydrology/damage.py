@@ -1,4 +1,4 @@
-"""What does a flood meet: buildings, cropland, culture sites?
+"""What and whom does a flood meet: buildings, cropland, culture sites, people?
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -20,6 +20,8 @@ from shikong.layers.conflict_rules import Side
 from shikong.layers.declared import Text
 from shikong.processes.conflicts import sides
 from shikong.processes.figures.table import Row
+from shikong.processes.hydrology import people
+from shikong.processes.hydrology.people import People
 from shikong.processes.overlay import kernel
 from shikong.store.moments import Moment
 
@@ -47,10 +49,20 @@ EXPOSED = (
 )  # fmt: skip
 
 
-def met(conn: Connection[Any], city: Catalog, flood: Flood, grid: Grid, moment: Moment) -> tuple[list[Row], list[Row]]:
-    """How much of each kind is under water, and which places of culture are, with the depth of water there."""
+@dataclass(frozen=True)
+class Damage:
+    """rows: how much of each kind is under water. places: places of culture, with the depth of water there."""
+
+    rows: list[Row]
+    places: list[Row]
+    people: People
+
+
+def met(conn: Connection[Any], city: Catalog, flood: Flood, grid: Grid, moment: Moment) -> Damage:
+    """What a flood meets."""
     rows: list[Row] = []
     places: list[Row] = []
+    buildings: dict[str, Any] = {}
     blocks = np.array(hand.blocks(flood, grid), dtype=object)
     for kind in EXPOSED:
         features = sides.read(conn, city, kind.side, None, moment, near=blocks)
@@ -59,17 +71,20 @@ def met(conn: Connection[Any], city: Catalog, flood: Flood, grid: Grid, moment: 
             pieces = kernel.shared(blocks, features.shapes, kernel.meeting(blocks, features.shapes))
             pieces = pieces.only(pieces.area >= _NOTHING)
             area = float(pieces.area.sum())
+            if kind.side.layer == people.BUILDINGS:
+                wet = np.unique(pieces.second)
+                buildings = dict(zip(features.keys[wet], features.shapes[wet], strict=True))
             rows.append(told | {"features": len(np.unique(pieces.second)), "area_ha": round(area / 10_000, 4)})
             continue
         depths = [_depth(flood, grid, shape) for shape in features.shapes]
-        wet = [
+        under = [
             {"layer": kind.side.layer, "title": kind.title.model_dump(), "id": key, "depth_m": round(depth, 2),
              "lon": shape.x, "lat": shape.y}
             for key, shape, depth in zip(features.keys, features.shapes, depths, strict=True) if depth is not None
         ]  # fmt: skip
-        rows.append(told | {"features": len(wet), "area_ha": None})
-        places += wet
-    return rows, places
+        rows.append(told | {"features": len(under), "area_ha": None})
+        places += under
+    return Damage(rows, places, people.under_water(conn, city, blocks, buildings, moment))
 
 
 def _depth(flood: Flood, grid: Grid, point: Any) -> float | None:

@@ -17,11 +17,13 @@ from shikong.hydrology.terrain.hand import Flood
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
 from shikong.layers.declared import Text
+from shikong.processes import counties
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.figures.table import Column, Row, Table
 from shikong.processes.hydrology import damage, reach, spots, telling
 from shikong.processes.hydrology import model as models
 from shikong.processes.hydrology.model import Model
+from shikong.processes.hydrology.people import People
 from shikong.processes.hydrology.reach import Reach
 from shikong.processes.moments import Then
 from shikong.store import moments
@@ -50,8 +52,20 @@ _PLACES = (
     Column("depth_m", Text(zh="水深", en="Depth"), "m", 2), Column("lon", Text(zh="经度", en="Longitude"), "°", 6),
     Column("lat", Text(zh="纬度", en="Latitude"), "°", 6),
 )  # fmt: skip
+_PEOPLE = (
+    Column("district", Text(zh="行政区代码", en="District code")), Column("name", Text(zh="行政区", en="District")),
+    Column("residents", Text(zh="常住人口", en="Residents"), "1", 0),
+    Column("homes", Text(zh="住房数", en="Dwellings"), "1", 0),
+    Column("homes_wet", Text(zh="受淹住房数", en="Dwellings under water"), "1", 0),
+    Column("people", Text(zh="受淹人口", en="People"), "1", 0), Column("reason", Text(zh="说明", en="Remark")),
+)  # fmt: skip
+_DASYMETRIC = Text(
+    zh="按受淹住房建筑面积占全区住房建筑面积之比分摊常住人口；水及一角即计全幢。",
+    en="Residents by the share of the district's dwelling floor that is in dwellings which the water reaches.",
+)
 _TITLES = {
     "depths": Text(zh="水深分级", en="By depth"), "met": Text(zh="受淹对象", en="What is under water"),
+    "people": Text(zh="受淹人口（估算）", en="People in what is under water (estimated)"),
     "places": Text(zh="受淹文化场所", en="Places of culture under water"),
 }  # fmt: skip
 _WORDS = {
@@ -119,19 +133,21 @@ class Inundation(Process):
     title = Text(zh="淹没分析（HAND）", en="Inundation (HAND)")
     description = Text(
         zh="按高出河床的水深，或某处、某测站的水位（1985国家高程基准），给出沿河的淹没范围、水深分级与面积，"
-        "以及受淹的房屋、耕地和文化场所。测站基面不同者不予比较。",
+        "以及受淹的房屋、耕地、文化场所和人口（按住房建筑面积估算）。测站基面不同者不予比较。",
         en="For water so high above its drain, or for a level at a place or station (National Vertical Datum 1985): "
-        "what is under water along the drain, how deep, and which buildings, cropland and places of culture. A level "
-        "in another vertical datum is refused.",
+        "what is under water along the drain, how deep, and which buildings, cropland and places of culture, and how "
+        "many people live there (estimated by floors of dwellings). A level in another vertical datum is refused.",
     )
     inputs = Level
     renderings: ClassVar = telling.RENDERINGS
-    parts: ClassVar = telling.parts(_TITLES, (*_DEPTHS, *_MET, *_PLACES), _WORDS) | {
+    parts: ClassVar = telling.parts(_TITLES, (*_DEPTHS, *_MET, *_PEOPLE, *_PLACES), _WORDS) | {
         "level": {
             "title": {"zh": "水位", "en": "Level"},
             "properties": {name: {"title": title.model_dump()} for name, title in _LEVEL.items()},
         },
         "area_ha": {"title": {"zh": "淹没面积（公顷）", "en": "Under water (ha)"}},
+        "people": {"title": {"zh": "受淹人口（估算）", "en": "People in what is under water (estimated)"}},
+        "people_reason": {"title": {"zh": "人口为何未知", "en": "Why people are not known"}},
     }
 
     def answer(self, inputs: Level) -> dict[str, Any]:
@@ -144,14 +160,21 @@ class Inundation(Process):
             models.opened(conn, city, Moment(known_at=inputs.as_of), database.settings.data) as model,
         ):
             found = _found(conn, city, model, inputs)
-            met, places = damage.met(conn, city, found.flood, model.grid, inputs.moment)
+            met = damage.met(conn, city, found.flood, model.grid, inputs.moment)
             body, depths = _told(model, found)
+            body |= _people(met.people)
             tables = {
-                "depths": Table(_TITLES["depths"], _DEPTHS, depths), "met": Table(_TITLES["met"], _MET, met),
-                "places": Table(_TITLES["places"], _PLACES, places),
+                "depths": Table(_TITLES["depths"], _DEPTHS, depths), "met": Table(_TITLES["met"], _MET, met.rows),
+                "people": Table(_TITLES["people"], _PEOPLE, met.people.rows, (), [_DASYMETRIC]),
+                "places": Table(_TITLES["places"], _PLACES, met.places),
             }  # fmt: skip
-            layers = [each.side.layer for each in damage.EXPOSED]
+            layers = [*(each.side.layer for each in damage.EXPOSED), counties.LAYER]
             return telling.answer(conn, city, model, inputs.moment, layers, self.title, tables, body)
+
+
+def _people(found: People) -> Row:
+    """The people under water, or why nobody knows."""
+    return {"people": found.number, "people_reason": found.reason.model_dump() if found.reason else None}
 
 
 def _require_one_level(inputs: Level) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from shikong.hydrology.series import routing, runoff
+from shikong.hydrology.series import muskingum, routing, runoff
 from shikong.layers import catalog
 from shikong.layers.declared import Text
 from shikong.processes import counties
@@ -245,7 +245,7 @@ def _moisture(storm: Storm, inputs: Asked) -> runoff.Moisture:
     if storm.before is None:
         raise BadInput("moisture", "the rain of the five days before is not known for all hours", ("I", "II", "III"))
     month = datetime.fromtimestamp(int(storm.steps.ends[0]), storm.steps.zone).month
-    return runoff.moisture(storm.before, growing=4 <= month <= 10)
+    return runoff.moisture(storm.before, growing=runoff.is_growing(month))
 
 
 def _unit(area: float, inputs: Asked) -> Floats:
@@ -264,8 +264,8 @@ def _routed(flow: Floats, inputs: Asked, steps: Steps) -> tuple[Floats, list[dic
     rows = []
     for number, reach in enumerate(inputs.reaches, 1):
         try:
-            parts = routing.reaches(reach.k, reach.x, 1.0)
-        except routing.Unstable as error:
+            parts = muskingum.reaches(reach.k, reach.x, 1.0)
+        except muskingum.Unstable as error:
             raise BadInput("reaches", f"reach {number}: {error}") from error
         flow = routing.in_parts(flow, reach.k, reach.x, 1.0, parts)
         top = int(flow.argmax())

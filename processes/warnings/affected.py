@@ -36,6 +36,8 @@ _STAGES, _RESERVOIR = ("z",), "RR"
 #: Along a river a level is taken to hold so far, km.
 _REACH = 5.0
 
+_NO_FLOOD = {"zh": "淹没范围未知", "en": "what is under water is not known"}
+
 _CHANGED = """
     SELECT w.code, w.state, w.subject, w.value, w.evidence, s.sttp
     FROM {warnings} AS w JOIN {stations} AS s ON s.stcd = w.subject
@@ -73,13 +75,13 @@ def assess_later(database: Database, city: Catalog, codes: Sequence[str]) -> Non
 
 def at_stage(station: str, level: float) -> dict[str, Any]:
     """What is under water when a river stands so high (m) at a station; or the reason why nobody knows."""
-    people = {"people": None, "people_reason": {"zh": "没有人口图层", "en": "there is no layer of population"}}
     level_there = {"station": station, "level_m": level, "reach_km": _REACH}
     try:
         told = Inundation({"name": Inundation.id}).answer(Level.model_validate(level_there))
     except (BadInput, TerrainError, StoreError) as error:
-        return {"area_ha": None, "reason": str(error), **people}
+        return {"area_ha": None, "reason": str(error), "people": None, "people_reason": _NO_FLOOD}
     return {
         "area_ha": told["area_ha"], "level_m": level, "reach_km": _REACH, "met": told["tables"]["met"]["rows"],
-        "places": told["tables"]["places"]["rows"], **people,
+        "places": told["tables"]["places"]["rows"], "people": told["people"],
+        "people_reason": told["people_reason"],
     }  # fmt: skip

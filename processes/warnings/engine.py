@@ -36,6 +36,10 @@ class Series:
         end = int(np.searchsorted(self.times, now, side="right"))
         return Series(self.times[:end], self.values[:end])
 
+    def then(self, later: Series) -> Series:
+        """With those that come after them."""
+        return Series(np.concatenate([self.times, later.times]), np.concatenate([self.values, later.values]))
+
 
 #: Of stations the series of each parameter.
 Observed = Mapping[str, Mapping[str, Series]]
@@ -125,7 +129,7 @@ def _of_station(
     at = datetime.fromtimestamp(reading.at, UTC)
     if now - reading.at > duration(stale).total_seconds():
         return Verdict(None, reason="stale", observed_at=at)
-    limits = {level: limit for level in LEVELS if (limit := _limit(rule.limits.get(level), known)) is not None}
+    limits = {level: found for level in LEVELS if (found := limit(rule.limits.get(level), known)) is not None}
     if not limits:
         return Verdict(None, reason="no_threshold", value=reading.value, observed_at=at)
     level = _reached(limits, reading.value, 0, below=rule.below)
@@ -167,7 +171,7 @@ def _measure(rule: StationRule, parameter: str, series: Series) -> _Reading | No
             return _Reading(parameter, float(series.values[-1] - series.values[before]), last, was)
 
 
-def _limit(bound: Bound | None, known: Mapping[str, Any]) -> float | None:
+def limit(bound: Bound | None, known: Mapping[str, Any]) -> float | None:
     """A limit of a station; None where the station has none."""
     if bound is None:
         return None

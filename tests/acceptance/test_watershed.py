@@ -241,6 +241,26 @@ def test_cropland_under_water_is_what_the_parcels_say(client: Any, sample_city: 
     assert told["area_ha"] == pytest.approx(areas.sum(), rel=1e-3)
 
 
+def test_people_under_water_are_those_of_the_dwellings_there(client: Any, sample_city: Any) -> None:
+    buildings = read(sample_city.files, "buildings").to_crs(4490)
+    homes = buildings[buildings["use"].isin(["residential", "rural"])]
+    districts = read(sample_city.files, "districts")
+    towns = districts[(districts["level"] == "township") & districts["residents"].notna()]
+    middle = shapely.union_all(homes.geometry).centroid
+    answer = ask(client, "inundation", lon=middle.x, lat=middle.y, above_drain_m=12, reach_km=10, snap_m=20_000)
+    wet = shapely.union_all(shapes(answer, "flood"))
+    assert (answer["people"] is None) == (answer["people_reason"] is not None)
+    known = {row["district"]: row["people"] for row in answer["tables"]["people"]["rows"] if row["people"] is not None}
+    assert known
+    for code, told in known.items():
+        town = towns[towns["xzqdm"] == code].iloc[0]
+        mine = homes[homes.geometry.representative_point().within(town.geometry)]
+        floor = np.array([km2(shape) for shape in mine.geometry]) * mine["storeys"].to_numpy()
+        under = shapely.area(shapely.intersection(mine.geometry.to_numpy(), wet)) > 0
+        assert told == pytest.approx(town["residents"] * floor[under].sum() / floor.sum(), rel=0.02, abs=2)
+    assert max(known.values()) > 0
+
+
 def test_more_water_floods_more_and_holds_what_less_does(client: Any) -> None:
     areas = []
     before = shapely.Point()

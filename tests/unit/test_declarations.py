@@ -42,6 +42,7 @@ def test_every_declaration_fits_its_editor_schema() -> None:
             "coordination.yml": "coordination",
             "reservoirs.yml": "reservoirs",
             "warning_rules.yml": "warning_rules",
+            "forecasts.yml": "forecasts",
         }
         kind = alone.get(path.name) or folders.get(path.parent.name, "layer")
         jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schemas[kind])

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from shikong.processes.figures.table import Column
+from shikong.processes.forecasts import tables as forecasts
 from shikong.processes.hydrology import (
     areal_rainfall,
     drought_index,
@@ -21,7 +22,7 @@ from shikong.processes.hydrology import (
 
 
 @pytest.mark.parametrize(
-    "module", [areal_rainfall, drought_index, rain_frequency, reservoir_room, runoff, water_balance]
+    "module", [areal_rainfall, drought_index, forecasts, rain_frequency, reservoir_room, runoff, water_balance]
 )
 def test_a_name_has_one_title_in_a_process(module: ModuleType) -> None:
     titles: dict[str, set[tuple[str, str | None]]] = {}

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import gamma
 
-from shikong.hydrology.series import routing, runoff
+from shikong.hydrology.series import muskingum, routing, runoff
 
 INCH = 25.4
 
@@ -99,7 +99,7 @@ def test_a_flood_has_the_volume_of_what_ran_off() -> None:
 
 
 def test_muskingum_is_the_worked_example() -> None:
-    of = routing.coefficients(2.3, 0.15, 1)
+    of = muskingum.coefficients(2.3, 0.15, 1)
     assert (of.now, of.before, of.outflow) == pytest.approx((0.0631, 0.3442, 0.5927), abs=5e-5)
     assert routing.muskingum(INFLOW, 2.3, 0.15, 1, 85) == pytest.approx(OUTFLOW, abs=0.6)
 
@@ -109,8 +109,8 @@ def test_muskingum_is_the_worked_example() -> None:
 def test_routing_keeps_water_and_stays_within_the_flood(k: float, x: float, flood: list[float]) -> None:
     inflow = np.concatenate([[5.0], np.array(flood) + 5, np.full(int(20 * k) + 40, 5.0)])
     try:
-        parts = routing.reaches(k, x, 1.0)
-    except routing.Unstable:
+        parts = muskingum.reaches(k, x, 1.0)
+    except muskingum.Unstable:
         assume(False)
     out = routing.in_parts(inflow, k, x, 1.0, parts)
     assert out.min() >= 5 - 1e-6
@@ -119,14 +119,14 @@ def test_routing_keeps_water_and_stays_within_the_flood(k: float, x: float, floo
 
 
 def test_steps_that_make_negative_coefficients_are_refused_with_what_is_right() -> None:
-    with pytest.raises(routing.Unstable, match=r"between 4 and 16 h, not 1 h"):
-        routing.coefficients(10, 0.2, 1)
-    with pytest.raises(routing.Unstable):
-        routing.reaches(0.3, 0.2, 1)
+    with pytest.raises(muskingum.Unstable, match=r"between 4 and 16 h, not 1 h"):
+        muskingum.coefficients(10, 0.2, 1)
+    with pytest.raises(muskingum.Unstable):
+        muskingum.reaches(0.3, 0.2, 1)
     with pytest.raises(ValueError, match="X from 0 to 0"):
-        routing.coefficients(10, 0.6, 1)
-    assert routing.reaches(10, 0.2, 1) == 4
-    assert routing.reaches(2.3, 0.15, 1) == 1
+        muskingum.coefficients(10, 0.6, 1)
+    assert muskingum.reaches(10, 0.2, 1) == 4
+    assert muskingum.reaches(2.3, 0.15, 1) == 1
 
 
 def test_without_damping_a_reach_is_a_delay_and_without_weight_a_reservoir() -> None:

@@ -31,7 +31,8 @@ def current(folder: Path) -> gpd.GeoDataFrame:
 
 
 #: Layers that the service works out from others, or that departments fill step by step.
-DERIVED = {"plan_conflicts", "coordination_cases", "coordination_opinions", "conflict_tasks", "warnings"}
+DERIVED = {"plan_conflicts", "coordination_cases", "coordination_opinions", "conflict_tasks", "warnings",
+           "hydro_forecasts"}  # fmt: skip
 TABLES = [
     layer.id for layer in catalog.load() if layer.kind in ("features", "observations") and layer.id not in DERIVED
 ]
@@ -126,6 +127,18 @@ def test_districts_share_their_borders(sample: Path) -> None:
     for level in (counties, townships):
         assert shapely.coverage_is_valid(level)
         assert shapely.equals(shapely.coverage_union_all(level), whole)
+
+
+def test_residents_are_those_of_the_villages_that_are_built(sample: Path) -> None:
+    districts, buildings = read(sample, "districts"), read(sample, "buildings").to_crs(4490)
+    towns = districts[districts["level"] == "township"]
+    homes = buildings[buildings["use"].isin(["residential", "rural"])]
+    with_homes = [shapely.contains(shape, shapely.point_on_surface(homes.geometry)).any() for shape in towns.geometry]
+    assert set(towns[with_homes]["xzqdm"]) <= set(towns[towns["residents"].notna()]["xzqdm"])
+    assert 0 < towns["residents"].notna().sum() < len(towns)
+    floor = float((homes.to_crs(4548).area * homes["storeys"]).sum())
+    assert 15 < floor / towns["residents"].sum() < 120  # m² for each
+    assert districts[districts["level"] == "city"]["residents"].isna().all()
 
 
 def test_rivers_run_downhill(sample: Path) -> None:
