@@ -55,7 +55,8 @@ def described(context: Context, language: Language) -> Part:
     extent = release.extent if release and release.extent else city.city.bbox
     return {
         "extent": list(extent), "timezone": city.city.timezone,
-        "layers": {"observations": layer.id, "stations": stations.id, "warnings": rules.published_as},
+        "layers": {"observations": layer.id, "stations": stations.id, "warnings": rules.published_as,
+                   "forecasts": city.forecasts.published_as},
         "rivers": declared_style(city, city.layer("rivers")),
         "states": _codes(context, STATES, language), "levels": _codes(context, "warning_level", language),
         "types": _codes(context, "station_type", language), "kinds": KINDS, "near": NEAR_M,

@@ -133,6 +133,22 @@ def test_a_station_is_chosen_by_keyboard_and_shown_with_its_levels(service: Any,
     assert page.faults == []
 
 
+def test_a_forecast_goes_on_where_the_readings_end(service: Any, page: Any) -> None:
+    _open(page, service.url, f"station={WORST}")
+    newest = next(row["time"] for row in _ask(service, "station-state", days=0)["stations"] if row["station"] == WORST)
+    run = httpx.get(
+        f"{service.url}/collections/hydro_forecasts/locations/{WORST}",
+        params={"parameter-name": "z", "datetime": f"{newest}/..", "f": "json"},
+    ).json()
+    peak = max(run["ranges"]["z"]["values"])
+    assert f"预报最高水位 {peak:.2f} 米" in _text(page, "#station-forecast")
+    href = page.value("document.querySelector('#station-forecast a').href")
+    assert httpx.get(href).status_code == 200
+    drawn = page.value("echarts.getInstanceByDom(document.getElementById('station-chart')).getOption().series"
+                       ".map(each => [each.name, each.data.length])")  # fmt: skip
+    assert dict(drawn)["预报水位 (m)"] == len(run["ranges"]["z"]["values"])
+
+
 def test_the_slider_floods_the_land_as_the_process_says(service: Any, page: Any, artefacts: Path) -> None:
     _open(page, service.url, f"station={WORST}&isolines=0")
     page.value("document.getElementById('flood-slider').focus()")

@@ -74,7 +74,7 @@ export function drawReservoirs(host, answer, pick) {
 
 /** What a flood meets, from the answer of `inundation`. */
 export function tellFlood(host, answer) {
-  const { met, places, depths } = answer.tables;
+  const { met, people, places, depths } = answer.tables;
   const rowsOf = ({ rows, columns }) =>
     scrolling(
       table(
@@ -89,8 +89,18 @@ export function tellFlood(host, answer) {
       { class: 'more' },
       make('summary', {}, told(depths.title)),
       rowsOf(depths),
+      people.rows.length ? rowsOf(people) : null,
       places.rows.length ? rowsOf(places) : null,
     ),
-    make('p', { class: 'muted' }, told(answer.level.surface)),
+    make(
+      'p',
+      { class: 'muted' },
+      [
+        answer.people === null ? say('peopleUnknown', { why: told(answer.people_reason) }) : null,
+        told(answer.level.surface),
+      ]
+        .filter(Boolean)
+        .join(' · '),
+    ),
   );
 }

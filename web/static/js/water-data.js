@@ -19,11 +19,13 @@ export async function ask(process, inputs, signal) {
   throw new Error(problem.detail ?? say('notOk', { n: response.status }));
 }
 
-/** Which parameters have been read at which station. */
-export async function readParameters() {
-  const { features } = await fetchJson(`${base}/collections/${layers.observations}/locations?f=json`);
+/** Which parameters there are at which station: what was read, or what is forecast. */
+async function parametersOf(layer) {
+  const { features } = await fetchJson(`${base}/collections/${layer}/locations?f=json`);
   return new Map(features.map(({ id, properties }) => [String(id), properties['parameter-name'] ?? []]));
 }
+export const readParameters = () => parametersOf(layers.observations);
+export const forecastParameters = () => parametersOf(layers.forecasts);
 
 /** A station's attributes; moment: as they were then. */
 export async function stationOf(code, moment) {
@@ -33,24 +35,37 @@ export async function stationOf(code, moment) {
   return (await fetchJson(`${item}?${asked}`)).properties;
 }
 
-/** The address of a station's series in a period of two instants; step: hourly values. */
-export function seriesAddress(code, parameters, [from, until], { step = '', f = 'json' } = {}) {
+/** The address of a station's series in a period of two instants. step: hourly values; asOf: as known then. */
+export function seriesAddress(code, parameters, [from, until], { layer = layers.observations, f = 'json', ...more } = {}) {
   const asked = new URLSearchParams({ 'parameter-name': parameters.join(), datetime: `${from}/${until}`, f });
-  if (step) asked.set('step', step);
-  return `${base}/collections/${layers.observations}/locations/${encodeURIComponent(code)}?${asked}`;
+  for (const [name, value] of Object.entries(more)) if (value) asked.set(name, value);
+  return `${base}/collections/${layer}/locations/${encodeURIComponent(code)}?${asked}`;
 }
 
 /** The series themselves: name of the parameter to [[instant in ms, value], ...] without what was not read. */
-export async function readSeries(code, parameters, period, step) {
+export async function readSeries(code, parameters, period, more) {
   if (!parameters.length) return {};
   const lang = document.documentElement.lang.slice(0, 2);
-  const found = seriesFrom(await fetchJson(seriesAddress(code, parameters, period, { step })), lang);
+  const found = seriesFrom(await fetchJson(seriesAddress(code, parameters, period, more)), lang);
   return Object.fromEntries(
     found.map(({ key, points }) => [
       key,
       points.filter(([, value]) => value !== null).map(([at, value]) => [Date.parse(at), value]),
     ]),
   );
+}
+
+/** What the newest run (at a moment: the newest then) forecasts from an instant on. */
+export function readForecast(code, parameters, from, moment) {
+  const start = new Date(from).toISOString();
+  return readSeries(code, parameters, [start, '..'], { layer: layers.forecasts, asOf: moment });
+}
+
+/** The page of the process that forecasts, with the station filled in. */
+export function forecastAddress(code, moment) {
+  const asked = new URLSearchParams({ f: 'html', station: code });
+  if (moment) asked.set('issue', moment);
+  return localized(`${base}/processes/water-forecast?${asked}`);
 }
 
 export const inForce = ({ properties }) => ['active', 'acknowledged'].includes(properties.state);

@@ -77,7 +77,7 @@ export class Flood {
   }
 
   /** The height in words, with the station's warning level where both are in one datum. */
-  words({ level, area_ha: area }) {
+  words({ level, area_ha: area, people }) {
     const { station } = this.about;
     const told = [say('aboveBed', { n: level.above_drain_m.toFixed(2) })];
     if (level.level_m !== undefined) told.push(say('levelIs', { n: level.level_m.toFixed(2), name: level.datum }));
@@ -86,6 +86,7 @@ export class Flood {
       told.push(say(over >= 0 ? 'overWarning' : 'underWarning', { n: Math.abs(over).toFixed(2) }));
     }
     told.push(say('floodedArea', { n: area.toFixed(1) }));
+    if (people !== null) told.push(say('people', { n: Math.round(people) }));
     return told.join(' · ');
   }
 }

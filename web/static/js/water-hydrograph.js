@@ -3,7 +3,7 @@
 import { island, say } from './page-data.js';
 import { make, scrolling, table } from './dom.js';
 import { axis, draw, timeAxis, tone, withGaps } from './chart.js';
-import { readSeries, seriesAddress, stationAddress, stationOf } from './water-data.js';
+import { forecastAddress, readForecast, readSeries, seriesAddress, stationAddress, stationOf } from './water-data.js';
 
 const page = island('water-data');
 
@@ -16,6 +16,9 @@ const RAINS = ['drp', 'pn05'];
 /** Of longer periods hourly values are drawn. */
 const RAW_DAYS = 3;
 const DAY = 864e5;
+
+/** What is forecast, and what it goes on with. */
+const AHEAD = { z: 'stage', q: 'flow', arp: 'rain' };
 
 const COLORS = { stage: '#1E6FD9', below: '#7A8A99', flow: '#8A5AC8', rain: '#4FA3DC' };
 
@@ -41,7 +44,26 @@ function linesOf(station, values) {
   return { told, drawn: told.filter(({ level }) => level >= low - room && level <= high + room) };
 }
 
-function optionOf(chosen, series, lines, clock, [from, until]) {
+/** What is forecast, in the colours of what was read: dashed lines, pale bars. */
+function aheadOf(ahead, rain, clock) {
+  const names = Object.keys(AHEAD).filter((name) => ahead[name]?.length && (name !== 'arp' || rain));
+  return names.map((name) => {
+    const bars = name === 'arp';
+    return {
+      name: say(`forecast_${AHEAD[name]}`),
+      type: bars ? 'bar' : 'line',
+      xAxisIndex: rain && !bars ? 1 : 0,
+      yAxisIndex: bars ? 0 : (rain ? 1 : 0) + (name === 'q' ? 1 : 0),
+      showSymbol: false,
+      barMaxWidth: 14,
+      lineStyle: { width: name === 'z' ? 2.2 : 1.6, type: 'dotted' },
+      itemStyle: { color: COLORS[AHEAD[name]], opacity: bars ? 0.45 : 1 },
+      data: ahead[name].map(([at, value]) => [clock.shown(at), value]),
+    };
+  });
+}
+
+function optionOf(chosen, series, ahead, lines, clock, [from, until]) {
   const shown = (name) => withGaps((series[name] ?? []).map(([at, value]) => [clock.shown(at), value]));
   const rain = chosen.rain.length > 0;
   const line = (name, index, color, dashed = false) => ({
@@ -100,6 +122,7 @@ function optionOf(chosen, series, lines, clock, [from, until]) {
       ...stages,
       ...chosen.below.map((name) => line(name, 0, COLORS.below)),
       ...chosen.flow.map((name, index) => line(name, 1, COLORS.flow, index > 0)),
+      ...aheadOf(ahead, rain, clock),
     ],
   };
 }
@@ -117,31 +140,55 @@ export class Hydrograph {
     this.asked = 0;
   }
 
-  /** Shows a station of the list over some days until a moment (ISO; empty: now). read: its parameters. */
-  async show(row, read, days, moment) {
+  /** Shows a station of the list over some days until a moment (ISO; empty: now), and what was forecast then.
+   * read, forecast: its parameters of either. */
+  async show(row, { read, forecast }, days, moment) {
     const turn = ++this.asked;
     const until = moment ? Date.parse(moment) : Date.now();
     const period = [new Date(until - days * DAY).toISOString(), moment || '..'];
-    const step = days > RAW_DAYS ? 'hour' : '';
     const chosen = chosenOf(read);
     const names = Object.values(chosen).flat();
-    const [station, series] = await Promise.all([
+    const newest = row.time ? Date.parse(row.time) : until;
+    const [station, series, ahead] = await Promise.all([
       stationOf(row.code, moment),
-      readSeries(row.code, names, period, step),
+      readSeries(row.code, names, period, { step: days > RAW_DAYS ? 'hour' : '' }),
+      readForecast(row.code, forecast, newest, moment),
     ]);
     if (turn !== this.asked) return null;
     this.tell(row, station, period, names);
     const seen = names.filter((name) => series[name]?.length);
-    const stage = chosen.stage.flatMap((name) => (series[name] ?? []).map(([, value]) => value));
+    const stage = [...chosen.stage.flatMap((name) => series[name] ?? []), ...(ahead.z ?? [])].map(([, value]) => value);
     const lines = stage.length ? linesOf(station, stage) : { told: [], drawn: [] };
     this.parts.empty.hidden = seen.length > 0;
     this.parts.chart.hidden = !seen.length;
+    this.tellForecast(ahead.z ?? [], lines.told, row.code, moment);
     if (seen.length) {
-      const label = say('hydrographOf', { name: row.name, n: days, lines: lines.told.map(({ title, level }) => `${title} ${level} m`).join(say('comma')) });
-      draw(this.parts.chart, label, optionOf(chosen, series, lines.drawn, this.clock, [until - days * DAY, until]));
+      const levels = lines.told.map(({ title, level }) => `${title} ${level} m`).join(say('comma'));
+      const label = say('hydrographOf', { name: row.name, n: days, lines: levels });
+      const end = Math.max(until, ...Object.values(ahead).flatMap((points) => points.map(([at]) => at)));
+      const span = [until - days * DAY, end];
+      draw(this.parts.chart, label, optionOf(chosen, series, ahead, lines.drawn, this.clock, span));
     }
     this.list(seen, series);
     return station;
+  }
+
+  /** How high the river is forecast to rise, and when it first reaches its levels. */
+  tellForecast(stages, lines, code, moment) {
+    const host = this.parts.forecast;
+    host.replaceChildren();
+    if (!stages.length) return;
+    const when = (at) => this.clock.text(at).replace('T', ' ');
+    const [at, peak] = stages.reduce((best, each) => (each[1] > best[1] ? each : best));
+    const told = [say('forecastPeak', { n: peak.toFixed(2), when: when(at) })];
+    for (const { title, level } of lines) {
+      const first = stages.find(([, value]) => value >= level);
+      if (first && level > stages[0][1]) told.push(say('forecastReaches', { name: title, when: when(first[0]) }));
+    }
+    host.append(
+      `${told.join(' · ')} · `,
+      make('a', { href: forecastAddress(code, moment) }, say('forecastMore')),
+    );
   }
 
   /** What the station is, and where its values are. */

@@ -5,7 +5,7 @@ import { island, say } from './page-data.js';
 import { make } from './dom.js';
 import { Clock } from './clock.js';
 import { State } from './state.js';
-import { ask, inForce, listen, readParameters, warningsAt } from './water-data.js';
+import { ask, forecastParameters, inForce, listen, readParameters, warningsAt } from './water-data.js';
 import { drawRain, drawReservoirs } from './water-basin.js';
 import { Flood } from './water-flood.js';
 import { Hydrograph } from './water-hydrograph.js';
@@ -33,14 +33,14 @@ class WaterPage {
     this.rain = new Map();
     this.reservoirs = new Map();
     this.warnings = new Map();
-    this.parameters = new Map();
+    this.parameters = { read: new Map(), forecast: new Map() };
     this.hidden = new Set();
     this.turn = 0;
     const pick = (code) => this.state.change({ station: code });
     this.pick = pick;
     this.map = new WaterMap(element('water-map'), pick);
     this.hydrograph = new Hydrograph(
-      Object.fromEntries(['title', 'facts', 'chart', 'empty', 'table', 'links'].map((name) => [name, element(`station-${name}`)])),
+      Object.fromEntries(['title', 'facts', 'forecast', 'chart', 'empty', 'table', 'links'].map((name) => [name, element(`station-${name}`)])),
       clock,
     );
     this.flood = new Flood(
@@ -116,13 +116,14 @@ class WaterPage {
       const turn = ++this.turn;
       const { moment } = this.state;
       const then = moment ? { datetime: moment } : {};
-      const [answer, parameters, warnings] = await Promise.all([
+      const [answer, read, forecast, warnings] = await Promise.all([
         ask('station-state', { days: 0, ...then }),
         readParameters(),
+        forecastParameters(),
         moment ? warningsAt(moment) : null,
       ]);
       if (turn !== this.turn) return;
-      this.parameters = parameters;
+      this.parameters = { read, forecast };
       if (warnings) this.warnings = new Map(warnings.map((each) => [each.id, each]));
       this.rows = answer.stations.filter(({ type }) => kindOf(type));
       element('water-newest').textContent = answer.as_of
@@ -233,7 +234,8 @@ class WaterPage {
       this.show();
       if (move) this.map.goTo(row.lon, row.lat);
       const { days, moment } = this.state;
-      const station = await this.hydrograph.show(row, this.parameters.get(code) ?? [], days, moment);
+      const of = { read: this.parameters.read.get(code) ?? [], forecast: this.parameters.forecast.get(code) ?? [] };
+      const station = await this.hydrograph.show(row, of, days, moment);
       if (station) this.flood.setStation({ row, station, moment });
     });
   }
