@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import matplotlib.image
 import numpy as np
 import pytest
@@ -77,3 +78,36 @@ def test_the_station_question_shows_states_and_plots(service: Any, page: Any, ar
     assert "超警戒" in page.value("document.body.innerText")
     page.picture(artefacts / "station-state.png")
     assert page.faults == []
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+@pytest.mark.parametrize(
+    ("process", "table", "drawn"), [("areal-rainfall", "areal_rain", 168), ("land-balance", "land_balance", 0)]
+)
+def test_tables_of_figures_are_shown_with_their_units_totals_and_charts(
+    service: Any, page: Any, artefacts: Path, process: str, table: str, drawn: int, size: tuple[int, int]
+) -> None:
+    page.faults.clear()
+    page.open(f"{service.url}/processes/{process}?f=html&lang=zh-CN", *size)
+    page.value("document.querySelector('#ask').requestSubmit()")
+    page.wait("document.querySelector('#answer .chart-box canvas')")
+    page.picture(artefacts / f"figures-{process}-{size[0]}.png")
+    assert page.faults == []
+    assert page.value("document.documentElement.scrollWidth") <= size[0]
+    told = httpx.post(f"{service.url}/processes/{process}/execution", json={"inputs": {}}, timeout=60).json()["tables"][
+        table
+    ]
+    heads = [
+        one["title"]["zh"] + (f" ({one['unit']})" if one.get("unit", "1") != "1" else "") for one in told["columns"]
+    ]
+    first = "document.querySelectorAll('#answer table')[0]"
+    assert page.value(f"[...{first}.tHead.rows[0].cells].map(cell => cell.textContent)") == heads
+    assert page.value(f"{first}.tBodies[0].rows.length") == len(told["rows"])
+    assert page.value(f"{first}.tFoot?.rows.length ?? 0") == len(told["totals"])
+    assert "各列" not in page.value("document.getElementById('answer').innerText")
+    series = page.value(
+        "echarts.getInstanceByDom(document.querySelector('.chart-box')).getOption().series[0].data.length"
+    )
+    assert series == (
+        drawn or len({row[told["chart"]["key"]] for row in told[told["chart"]["rows"]] if row[told["chart"]["key"]]})
+    )

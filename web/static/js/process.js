@@ -123,7 +123,8 @@ function files() {
       .map((one) => one.contentMediaType)
       .filter((type) => type && type !== 'application/json')
       .map((type) => {
-        const title = NAMES[type] ?? type.split('/').pop().toUpperCase();
+        const plain = type.split(';')[0];
+        const title = NAMES[plain] ?? plain.split('/').pop().toUpperCase();
         const button = make('button', { type: 'button', class: 'button', 'data-form': type }, title);
         button.addEventListener('click', () => form.reportValidity() && run(() => save(output, type)));
         return button;

@@ -2,6 +2,7 @@
 // Any JSON answer as something to read: maps, tables, pictures, lists. A JSON schema, where there is one, gives the titles.
 import { say } from './page-data.js';
 import { make, scrolling, table } from './dom.js';
+import { isFigures, renderFigures } from './figures.js';
 import { featureLayer, makeMap, showAttributes } from './map.js';
 
 const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
@@ -98,6 +99,7 @@ export function render(value, schema) {
   if (isGeoJson(value)) return geo(value, schema);
   if (isGeometry(value)) return geo({ type: 'Feature', geometry: value, properties: {} }, schema);
   if (Array.isArray(value)) return list(value, schema);
+  if (isFigures(value)) return renderFigures(value);
   if ('value' in value && ('mediaType' in value || Object.keys(value).length === 1)) return qualified(value, schema);
   return pairs(value, schema);
 }

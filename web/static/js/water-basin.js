@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rain on the city hour by hour, and where the reservoirs stand.
 import { say } from './page-data.js';
-import { make, scrolling, table } from './dom.js';
+import { make } from './dom.js';
+import { figureTable, said } from './figures.js';
 import { axis, draw, timeAxis } from './chart.js';
-
-const lang = document.documentElement.lang.slice(0, 2);
-const told = (text) => (text && typeof text === 'object' ? text[lang] : text);
 
 /** The answer of `areal-rainfall` as bars with their sum. */
 export function drawRain(parts, answer, clock) {
   const { rows, totals } = answer.tables.areal_rain;
   const sum = totals[0]?.rain_mm;
   parts.note.textContent = [
-    told(answer.subtitle),
+    said(answer.subtitle),
     sum === null || sum === undefined ? say('sumUnknown') : say('sumOf', { n: sum }),
   ].join(' · ');
-  draw(parts.chart, say('arealRainOf', { when: told(answer.subtitle) }), {
+  draw(parts.chart, say('arealRainOf', { when: said(answer.subtitle) }), {
     grid: { left: 48, right: 16, top: 30, bottom: 34 },
     xAxis: timeAxis(),
     yAxis: { type: 'value', ...axis({ name: 'mm' }) },
     series: [
       {
-        name: told(answer.title),
+        name: said(answer.title),
         type: 'bar',
         itemStyle: { color: '#4FA3DC' },
         barMaxWidth: 18,
@@ -48,16 +46,16 @@ function bar({ dead_m: dead, crest_m: crest, normal_m: normal, limit_m: limit, l
 /** The answer of `reservoir-room` as one bar for each reservoir, and its rooms in words. */
 export function drawReservoirs(host, answer, pick) {
   const { rows, columns } = answer.tables.room;
-  const titles = Object.fromEntries(columns.map(({ name, title, unit }) => [name, `${told(title)}${unit ? ` (${unit === 'hm3' ? say('millions') : unit})` : ''}`]));
+  const titles = Object.fromEntries(columns.map(({ name, title, unit }) => [name, `${said(title)}${unit ? ` (${unit === 'hm3' ? say('millions') : unit})` : ''}`]));
   host.replaceChildren(
     ...rows.map((row) => {
-      const go = make('button', { type: 'button', 'data-code': row.station }, told(row.name));
+      const go = make('button', { type: 'button', 'data-code': row.station }, said(row.name));
       go.addEventListener('click', () => pick(row.station));
       const facts = ['level_m', 'storage', 'limit_m', 'room_limit', 'normal_m', 'room_normal', 'crest_m'];
       return make(
         'li',
         {},
-        make('div', { class: 'between' }, go, make('span', { class: 'state' }, told(row.state))),
+        make('div', { class: 'between' }, go, make('span', { class: 'state' }, said(row.state))),
         bar(row),
         make(
           'dl',
@@ -66,7 +64,7 @@ export function drawReservoirs(host, answer, pick) {
             .filter((name) => row[name] !== null)
             .flatMap((name) => [make('dt', {}, titles[name]), make('dd', {}, String(row[name]))]),
         ),
-        make('small', { class: 'muted' }, [told(row.reason), row.datum, row.origin === 'generated' ? say('generatedCurve') : null].filter(Boolean).join(' · ')),
+        make('small', { class: 'muted' }, [said(row.reason), row.datum, row.origin === 'generated' ? say('generatedCurve') : null].filter(Boolean).join(' · ')),
       );
     }),
   );
@@ -75,29 +73,22 @@ export function drawReservoirs(host, answer, pick) {
 /** What a flood meets, from the answer of `inundation`. */
 export function tellFlood(host, answer) {
   const { met, people, places, depths } = answer.tables;
-  const rowsOf = ({ rows, columns }) =>
-    scrolling(
-      table(
-        columns.map(({ title, unit }) => `${told(title)}${unit && unit !== '1' ? ` (${unit})` : ''}`),
-        rows.map((row) => columns.map(({ name }) => told(row[name]))),
-      ),
-    );
   host.replaceChildren(
-    rowsOf(met),
+    figureTable(met),
     make(
       'details',
       { class: 'more' },
-      make('summary', {}, told(depths.title)),
-      rowsOf(depths),
-      people.rows.length ? rowsOf(people) : null,
-      places.rows.length ? rowsOf(places) : null,
+      make('summary', {}, said(depths.title)),
+      figureTable(depths),
+      people.rows.length ? figureTable(people) : null,
+      places.rows.length ? figureTable(places) : null,
     ),
     make(
       'p',
       { class: 'muted' },
       [
-        answer.people === null ? say('peopleUnknown', { why: told(answer.people_reason) }) : null,
-        told(answer.level.surface),
+        answer.people === null ? say('peopleUnknown', { why: said(answer.people_reason) }) : null,
+        said(answer.level.surface),
       ]
         .filter(Boolean)
         .join(' · '),
