@@ -64,11 +64,13 @@ def _ingest_database(
     database: Database, catalog: Catalog, layer: Layer, address: str, options: Options, progress: Progress
 ) -> Report:
     """Load the stations or the observations of a database after SL 323."""
+    from shikong.ingest.readers import sl323_database  # takes long to load
+
     with database.thread_session() as conn, locks.loading(conn, layer.id):
         if layer.kind == "observations":
             return observations.load(conn, catalog, layer, address, options, progress)
-        name = sl323.label(address)
-        opened = frames.source_of(sl323.stations_in(address), "sl323", name)
+        name = sl323_database.label(address)
+        opened = frames.source_of(sl323_database.stations_in(address), "sl323", name)
         return features.load(conn, catalog, layer, Path(name), opened, options, progress, database=database)
 
 

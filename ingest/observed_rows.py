@@ -51,7 +51,9 @@ def opened(source: Path | str, layer: Layer, options: Options, zone: tzinfo) -> 
     zone: of times that give none. Raises UnreadableSource, EmptySource, SourceAway, UnsafeSource, IngestError.
     """
     if isinstance(source, str):
-        return sl323.label(source), _of_standard(layer, sl323.observed_in(source), options, zone)
+        from shikong.ingest.readers import sl323_database  # takes long to load
+
+        return sl323_database.label(source), _of_standard(layer, sl323_database.observed_in(source), options, zone)
     standard = None if options.source_layer else sl323.observed(source)
     if standard is not None:
         return source.name, _of_standard(layer, standard, options, zone)

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pykrige.ok import OrdinaryKriging
 
 Floats = NDArray[np.float64]
 
@@ -139,6 +138,8 @@ class Variogram:
 
 def variogram(places: Floats, values: Floats) -> Variogram:
     """The variogram of values (n,) at places (n, 2): spherical where it can be fitted, otherwise linear."""
+    from pykrige.ok import OrdinaryKriging  # takes long to load, and other methods do without it
+
     known = ~np.isnan(values)
     places, values = places[known], values[known]
     if len(values) < FEWEST_TO_FIT or np.ptp(values) == 0:

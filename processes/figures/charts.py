@@ -17,13 +17,11 @@ from typing import Any, Protocol
 from matplotlib import font_manager, rc_context
 from matplotlib.figure import Figure
 
-from shikong.hydrology.series.frequency import Curve
 from shikong.layers import catalog
 from shikong.layers.declared import Text
 from shikong.processes.base import Rendering
 from shikong.processes.figures import table
 from shikong.processes.figures.courses import Course, Line
-from shikong.processes.figures.probability import Paper
 from shikong.providers.labels import Language
 from shikong.tiles.styles.legend import FONTS
 
@@ -129,6 +127,10 @@ _WORDS = (
 
 
 def _paper(told: dict[str, Any], language: Language) -> Sequence[Drawable]:
+    # What few answers need takes long to load, and the first answer after a start would wait for it.
+    from shikong.hydrology.series.frequency import Curve
+    from shikong.processes.figures.probability import Paper
+
     chart, columns = told["chart"], {column["name"]: column for column in told["columns"]}
     rows = [row for row in told["rows"] if row[chart["frequency"]] is not None]
     up = columns[chart["value"]]
