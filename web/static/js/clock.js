@@ -23,7 +23,9 @@ export class Clock {
   offset(instant) {
     const day = Math.floor(instant / DAY);
     if (!this.offsets.has(day)) {
-      const at = Object.fromEntries(this.parts.formatToParts(day * DAY).map(({ type, value }) => [type, Number(value)]));
+      const at = Object.fromEntries(
+        this.parts.formatToParts(day * DAY).map(({ type, value }) => [type, Number(value)]),
+      );
       const shown = Date.UTC(at.year, at.month - 1, at.day, at.hour, at.minute, at.second);
       this.offsets.set(day, shown - day * DAY);
     }

@@ -29,12 +29,27 @@ function cell(value, { decimals, unit }) {
 
 /** The table alone. */
 export function figureTable({ columns, rows, totals }) {
-  const lines = (of) => of.map((row) => make('tr', {}, columns.map((column) => cell(row[column.name], column))));
+  const lines = (of) =>
+    of.map((row) =>
+      make(
+        'tr',
+        {},
+        columns.map((column) => cell(row[column.name], column)),
+      ),
+    );
   return scrolling(
     make(
       'table',
       {},
-      make('thead', {}, make('tr', {}, columns.map((column) => make('th', { scope: 'col' }, headed(column))))),
+      make(
+        'thead',
+        {},
+        make(
+          'tr',
+          {},
+          columns.map((column) => make('th', { scope: 'col' }, headed(column))),
+        ),
+      ),
       make('tbody', {}, lines(rows)),
       totals.length ? make('tfoot', {}, lines(totals)) : null,
     ),
@@ -75,7 +90,12 @@ function course({ rows, chart, columns }) {
     legend: { top: 8, type: 'scroll', textStyle: { color: tone('ink') } },
     axisPointer: { link: [{ xAxisIndex: 'all' }] },
     grid: both ? [{ ...sides, top: 44, height: 68 }, below] : [below],
-    xAxis: both ? [{ ...time, gridIndex: 0, axisLabel: { show: false } }, { ...time, gridIndex: 1 }] : [time],
+    xAxis: both
+      ? [
+          { ...time, gridIndex: 0, axisLabel: { show: false } },
+          { ...time, gridIndex: 1 },
+        ]
+      : [time],
     yAxis: [
       ...(bars.length ? [{ ...value, gridIndex: 0, inverse: both, splitNumber: both ? 2 : 5 }] : []),
       ...units.map((unit, index) => ({

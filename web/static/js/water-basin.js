@@ -37,7 +37,9 @@ function bar({ dead_m: dead, crest_m: crest, normal_m: normal, limit_m: limit, l
   return make(
     'div',
     { class: 'reservoir-bar', 'aria-hidden': 'true' },
-    level === null ? null : make('span', { class: limit !== null && level > limit ? 'full over' : 'full', style: `width:${share(level)}` }),
+    level === null
+      ? null
+      : make('span', { class: limit !== null && level > limit ? 'full over' : 'full', style: `width:${share(level)}` }),
     mark(limit, 'limit'),
     mark(normal, 'normal'),
   );
@@ -46,7 +48,12 @@ function bar({ dead_m: dead, crest_m: crest, normal_m: normal, limit_m: limit, l
 /** The answer of `reservoir-room` as one bar for each reservoir, and its rooms in words. */
 export function drawReservoirs(host, answer, pick) {
   const { rows, columns } = answer.tables.room;
-  const titles = Object.fromEntries(columns.map(({ name, title, unit }) => [name, `${said(title)}${unit ? ` (${unit === 'hm3' ? say('millions') : unit})` : ''}`]));
+  const titles = Object.fromEntries(
+    columns.map(({ name, title, unit }) => [
+      name,
+      `${said(title)}${unit ? ` (${unit === 'hm3' ? say('millions') : unit})` : ''}`,
+    ]),
+  );
   host.replaceChildren(
     ...rows.map((row) => {
       const go = make('button', { type: 'button', 'data-code': row.station }, said(row.name));
@@ -64,7 +71,13 @@ export function drawReservoirs(host, answer, pick) {
             .filter((name) => row[name] !== null)
             .flatMap((name) => [make('dt', {}, titles[name]), make('dd', {}, String(row[name]))]),
         ),
-        make('small', { class: 'muted' }, [said(row.reason), row.datum, row.origin === 'generated' ? say('generatedCurve') : null].filter(Boolean).join(' · ')),
+        make(
+          'small',
+          { class: 'muted' },
+          [said(row.reason), row.datum, row.origin === 'generated' ? say('generatedCurve') : null]
+            .filter(Boolean)
+            .join(' · '),
+        ),
       );
     }),
   );

@@ -36,7 +36,12 @@ export async function stationOf(code, moment) {
 }
 
 /** The address of a station's series in a period of two instants. step: hourly values; asOf: as known then. */
-export function seriesAddress(code, parameters, [from, until], { layer = layers.observations, f = 'json', ...more } = {}) {
+export function seriesAddress(
+  code,
+  parameters,
+  [from, until],
+  { layer = layers.observations, f = 'json', ...more } = {},
+) {
   const asked = new URLSearchParams({ 'parameter-name': parameters.join(), datetime: `${from}/${until}`, f });
   for (const [name, value] of Object.entries(more)) if (value) asked.set(name, value);
   return `${base}/collections/${layer}/locations/${encodeURIComponent(code)}?${asked}`;

@@ -95,7 +95,12 @@ function optionOf(chosen, series, ahead, lines, clock, [from, until]) {
     ...(rain ? [{ left: 64, right: 68, top: 44, height: 70 }] : []),
   ];
   const time = { ...timeAxis(), min: clock.shown(from), max: clock.shown(until) };
-  const level = { ...axis(), type: 'value', min: round(among(Math.min), Math.floor), max: round(among(Math.max), Math.ceil) };
+  const level = {
+    ...axis(),
+    type: 'value',
+    min: round(among(Math.min), Math.floor),
+    max: round(among(Math.max), Math.ceil),
+  };
   const flow = { ...axis({ splitLine: { show: false } }), type: 'value', position: 'right', min: 0 };
   const fall = { ...axis(), type: 'value', inverse: true, min: 0, splitNumber: 2 };
   const bars = chosen.rain.map((name) => ({
@@ -110,7 +115,10 @@ function optionOf(chosen, series, ahead, lines, clock, [from, until]) {
     grid: rain ? plots.reverse() : plots,
     axisPointer: { link: [{ xAxisIndex: 'all' }] },
     xAxis: rain
-      ? [{ ...time, gridIndex: 0, axisLabel: { show: false } }, { ...time, gridIndex: 1 }]
+      ? [
+          { ...time, gridIndex: 0, axisLabel: { show: false } },
+          { ...time, gridIndex: 1 },
+        ]
       : [time],
     yAxis: [
       ...(rain ? [{ ...fall, gridIndex: 0 }] : []),
@@ -185,10 +193,7 @@ export class Hydrograph {
       const first = stages.find(([, value]) => value >= level);
       if (first && level > stages[0][1]) told.push(say('forecastReaches', { name: title, when: when(first[0]) }));
     }
-    host.append(
-      `${told.join(' · ')} · `,
-      make('a', { href: forecastAddress(code, moment) }, say('forecastMore')),
-    );
+    host.append(`${told.join(' · ')} · `, make('a', { href: forecastAddress(code, moment) }, say('forecastMore')));
   }
 
   /** What the station is, and where its values are. */
@@ -217,7 +222,12 @@ export class Hydrograph {
     const address = (f) => seriesAddress(row.code, names, period, { f });
     links.replaceChildren(
       make('a', { href: stationAddress(row.code) }, say('aboutStation')),
-      ...(names.length ? [make('a', { href: address('csv'), download: '' }, 'CSV'), make('a', { href: address('json') }, 'CoverageJSON')] : []),
+      ...(names.length
+        ? [
+            make('a', { href: address('csv'), download: '' }, 'CSV'),
+            make('a', { href: address('json') }, 'CoverageJSON'),
+          ]
+        : []),
     );
   }
 

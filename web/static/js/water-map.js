@@ -35,7 +35,11 @@ function stationStyle(feature, resolution) {
   const radius = kind === 'rain' ? 6 : 7;
   const styles = [];
   if (chosen) {
-    const image = new ol.style.Circle({ radius: radius + 8, stroke: strokeOf(colors.chosen, 3), declutterMode: 'none' });
+    const image = new ol.style.Circle({
+      radius: radius + 8,
+      stroke: strokeOf(colors.chosen, 3),
+      declutterMode: 'none',
+    });
     styles.push(new ol.style.Style({ image, zIndex: rank }));
   }
   if (ring) {

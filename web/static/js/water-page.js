@@ -40,11 +40,18 @@ class WaterPage {
     this.pick = pick;
     this.map = new WaterMap(element('water-map'), pick);
     this.hydrograph = new Hydrograph(
-      Object.fromEntries(['title', 'facts', 'forecast', 'chart', 'empty', 'table', 'links'].map((name) => [name, element(`station-${name}`)])),
+      Object.fromEntries(
+        ['title', 'facts', 'forecast', 'chart', 'empty', 'table', 'links'].map((name) => [
+          name,
+          element(`station-${name}`),
+        ]),
+      ),
       clock,
     );
     this.flood = new Flood(
-      Object.fromEntries(['title', 'slider', 'present', 'off', 'told', 'answer'].map((name) => [name, element(`flood-${name}`)])),
+      Object.fromEntries(
+        ['title', 'slider', 'present', 'off', 'told', 'answer'].map((name) => [name, element(`flood-${name}`)]),
+      ),
       (shapes) => this.map.showFlood(shapes),
     );
     this.legend();
@@ -175,9 +182,14 @@ class WaterPage {
   stations() {
     const ringed = new Map();
     for (const { properties } of sorted(this.warnings.values()).reverse())
-      for (const code of String(properties.stations ?? '').split(',')) ringed.set(code, page.levels[properties.level].color);
+      for (const code of String(properties.stations ?? '').split(','))
+        ringed.set(code, page.levels[properties.level].color);
     return this.rows
-      .map((row) => ({ ...this.described(row), ring: ringed.get(row.station), chosen: row.station === this.state.station }))
+      .map((row) => ({
+        ...this.described(row),
+        ring: ringed.get(row.station),
+        chosen: row.station === this.state.station,
+      }))
       .sort((a, b) => b.rank - a.rank || a.code.localeCompare(b.code));
   }
 
@@ -201,11 +213,20 @@ class WaterPage {
       const room = this.reservoirs.get(row.station);
       level = room?.level_m ?? null;
       const limit = room?.limit_m ?? null;
-      state = level === null ? 'no_level' : limit === null ? 'not_rateable' : level > limit ? 'above_warning' : 'normal';
+      state =
+        level === null ? 'no_level' : limit === null ? 'not_rateable' : level > limit ? 'above_warning' : 'normal';
     }
     const text = level === null ? '' : `${level.toFixed(2)} m`;
     const rank = ORDER.length - ORDER.indexOf(state);
-    return { ...found, state, level, color: page.states[state].color, value: text, told: text || page.states[state].title, rank };
+    return {
+      ...found,
+      state,
+      level,
+      color: page.states[state].color,
+      value: text,
+      told: text || page.states[state].title,
+      rank,
+    };
   }
 
   show() {
@@ -255,7 +276,12 @@ class WaterPage {
   legend() {
     element('water-legend').replaceChildren(
       ...legendRows().map(({ kind, color, title }) =>
-        make('li', {}, make('span', { class: `dot ${kind}`, style: `background:${color}`, 'aria-hidden': 'true' }), title),
+        make(
+          'li',
+          {},
+          make('span', { class: `dot ${kind}`, style: `background:${color}`, 'aria-hidden': 'true' }),
+          title,
+        ),
       ),
     );
   }
@@ -266,7 +292,10 @@ class WaterPage {
       if (moment.value) this.state.change({ moment: clock.instant(moment.value) });
     });
     element('water-now').addEventListener('click', () => this.state.change({ moment: '' }));
-    for (const [id, hours] of [['water-earlier', -1], ['water-later', 1]]) {
+    for (const [id, hours] of [
+      ['water-earlier', -1],
+      ['water-later', 1],
+    ]) {
       element(id).addEventListener('click', () => {
         const at = Date.parse(this.state.moment || new Date(Math.floor(Date.now() / HOUR) * HOUR).toISOString());
         this.state.change({ moment: new Date(at + hours * HOUR).toISOString() });
@@ -294,13 +323,22 @@ class WaterPage {
 
   restore() {
     const given = new URLSearchParams(window.location.hash.slice(1));
-    const among = (name, allowed, otherwise) => (allowed.includes(Number(given.get(name))) ? Number(given.get(name)) : otherwise);
+    const among = (name, allowed, otherwise) =>
+      allowed.includes(Number(given.get(name))) ? Number(given.get(name)) : otherwise;
     const moment = given.get('moment') ?? '';
     Object.assign(this.state, {
       station: given.get('station') ?? '',
       moment: Number.isFinite(Date.parse(moment)) ? moment : '',
-      hours: among('hours', [...element('water-hours').options].map(({ value }) => Number(value)), 24),
-      days: among('days', [...document.querySelectorAll('[data-days]')].map(({ dataset }) => Number(dataset.days)), 7),
+      hours: among(
+        'hours',
+        [...element('water-hours').options].map(({ value }) => Number(value)),
+        24,
+      ),
+      days: among(
+        'days',
+        [...document.querySelectorAll('[data-days]')].map(({ dataset }) => Number(dataset.days)),
+        7,
+      ),
       isolines: given.get('isolines') !== '0',
     });
     this.controls();
