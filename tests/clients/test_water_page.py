@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -21,7 +22,7 @@ from shikong.layers import catalog
 from shikong.server.water_page import KINDS
 from shikong.store.database import Database
 from support import chromium
-from support.map_page import PHONE, Pixels, addresses, count, pixels, state_of
+from support.map_page import PHONE, Pixels, addresses, count, pixels, seen, state_of
 from support.town import opened
 
 WIDE = (1400, 1000)
@@ -53,19 +54,10 @@ def _ask(service: Any, process: str, **inputs: Any) -> dict[str, Any]:
     return dict(answer.raise_for_status().json())
 
 
-def _map(page: Any, path: Path) -> Pixels:
-    page.wait("document.getElementById('water-map').dataset.ready === 'true'")
-    page.picture(path)
-    box = page.value("(({x, y, width, height}) => [x, y, width, height])"
-                     "(document.getElementById('water-map').getBoundingClientRect())")  # fmt: skip
-    x, y, width, height = (round(value) for value in box)
-    return pixels(path)[y : y + height, x : x + width]
-
-
-def _near(seen: Pixels, color: str) -> int:
+def _near(picture: Pixels, color: str) -> int:
     """Pixels of about a colour: thin lines are blended with what lies below them."""
     wanted = [int(color[at : at + 2], 16) for at in (1, 3, 5)]
-    return int((np.abs(seen - wanted).max(axis=-1) < 80).sum())
+    return int((np.abs(picture - wanted).max(axis=-1) < 80).sum())
 
 
 def _text(page: Any, selector: str) -> str:
@@ -88,7 +80,7 @@ def test_the_page_shows_every_station_in_its_states_colour_and_loads_nothing_fro
     service: Any, page: Any, artefacts: Path, size: tuple[int, int], language: str, title: str
 ) -> None:
     _open(page, service.url, "", size, language)
-    seen = _map(page, artefacts / f"water-{language}-{size[0]}.png")
+    drawn = seen(page, artefacts / f"water-{language}-{size[0]}.png", "water-map")
     assert page.value("document.documentElement.scrollWidth") <= size[0]
     assert _text(page, "h1").startswith(title)
     assert page.value("document.getElementById('water-sample').checkVisibility()"), "generated data are not called so"
@@ -100,13 +92,13 @@ def test_the_page_shows_every_station_in_its_states_colour_and_loads_nothing_fro
     levels = {code: row for code, row in wanted.items() if row["type"] in KINDS["level"] and row["level_m"] is not None}
     assert {code: shown[code] for code in levels} == {code: f"{row['level_m']:.2f} m" for code, row in levels.items()}
     for state in {row["state"] for row in levels.values()}:
-        assert count(seen, str(STATES[state].color)) > 30, f"no {state} on the map"
+        assert count(drawn, str(STATES[state].color)) > 30, f"no {state} on the map"
     assert next(iter(shown)) == WORST, "the worst station is not the first"
     assert page.faults == []
 
 
 def test_a_station_is_chosen_by_keyboard_and_shown_with_its_levels(service: Any, page: Any, artefacts: Path) -> None:
-    _open(page, service.url)
+    _open(page, service.url, "days=1")
     page.value(f"document.querySelector('#stations [data-code=\"{WORSE}\"]').focus()")
     page.press("Enter")
     page.wait("document.getElementById('station-title').textContent === '刘桥闸'")
@@ -119,17 +111,15 @@ def test_a_station_is_chosen_by_keyboard_and_shown_with_its_levels(service: Any,
     page.value("document.getElementById('station').scrollIntoView()")
     page.value("new Promise(done => setTimeout(done, 600))")
     page.picture(artefacts / "water-hydrograph.png")
-    seen = pixels(artefacts / "water-hydrograph.png")
-    assert _near(seen, str(STATES["above_warning"].color)) > 300, "the warning level is not drawn"
-    assert _near(seen, "#1E6FD9") > 300, "the stage is not drawn"
+    picture = pixels(artefacts / "water-hydrograph.png")
+    assert _near(picture, str(STATES["above_warning"].color)) > 300, "the warning level is not drawn"
+    assert _near(picture, "#1E6FD9") > 300, "the stage is not drawn"
     first = page.value("[...document.querySelector('#station-table tbody tr').cells].map(cell => cell.textContent)")
     rows = httpx.get(
         page.value("[...document.querySelectorAll('#station-links a')].find(a => a.textContent === 'CSV').href")
     )
-    lines = rows.text.splitlines()
-    stages = [line.split(",") for line in lines[1:] if ",z," in line or "z" in lines[0]]
-    assert stages, lines[0]
-    assert first[1] in rows.text
+    newest = list(csv.DictReader(rows.text.splitlines()))[-1]
+    assert [float(one) for one in first[1:3]] == [float(newest["z"]), float(newest["q"])]
     assert page.faults == []
 
 
@@ -144,9 +134,9 @@ def test_a_forecast_goes_on_where_the_readings_end(service: Any, page: Any) -> N
     assert f"预报最高水位 {peak:.2f} 米" in _text(page, "#station-forecast")
     href = page.value("document.querySelector('#station-forecast a').href")
     assert httpx.get(href).status_code == 200
-    drawn = page.value("echarts.getInstanceByDom(document.getElementById('station-chart')).getOption().series"
+    series = page.value("echarts.getInstanceByDom(document.getElementById('station-chart')).getOption().series"
                        ".map(each => [each.name, each.data.length])")  # fmt: skip
-    assert dict(drawn)["预报水位 (m)"] == len(run["ranges"]["z"]["values"])
+    assert dict(series)["预报水位 (m)"] == len(run["ranges"]["z"]["values"])
 
 
 def test_the_slider_floods_the_land_as_the_process_says(service: Any, page: Any, artefacts: Path) -> None:
@@ -162,14 +152,14 @@ def test_the_slider_floods_the_land_as_the_process_says(service: Any, page: Any,
         "[...document.querySelectorAll('#flood-answer tbody tr')].slice(0, 4).map(row => row.cells[1].textContent)"
     )
     assert met == [str(row["features"]) for row in told["tables"]["met"]["rows"]][:4]
-    wet = _map(page, artefacts / "water-flood.png")
+    wet = seen(page, artefacts / "water-flood.png", "water-map")
 
-    def blue(seen: Pixels) -> int:
-        red, green, other = seen[..., 0], seen[..., 1], seen[..., 2]
+    def blue(picture: Pixels) -> int:
+        red, green, other = picture[..., 0], picture[..., 1], picture[..., 2]
         return int(((other - red > 60) & (other - green > 30)).sum())
 
     page.value("document.getElementById('flood-off').click()")
-    dry = _map(page, artefacts / "water-dry.png")
+    dry = seen(page, artefacts / "water-dry.png", "water-map")
     assert blue(wet) > 1.5 * blue(dry), "the flood is not drawn"
     assert _text(page, "#flood-told") == ""
     page.value("document.getElementById('flood-present').click()")

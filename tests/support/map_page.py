@@ -46,12 +46,12 @@ def pixels(path: Path) -> Pixels:
     return pixels
 
 
-def seen(page: Any, path: Path) -> Pixels:
-    """What the map shows, once it is drawn, without the pages's other parts."""
-    page.wait(READY)
+def seen(page: Any, path: Path, element: str = "map") -> Pixels:
+    """What a page's map shows, once it is drawn, without the page's other parts."""
+    page.wait(f"document.getElementById('{element}').dataset.ready === 'true'")
     page.picture(path)
     box = page.value("(({x, y, width, height}) => [x, y, width, height])"
-                     "(document.getElementById('map').getBoundingClientRect())")  # fmt: skip
+                     f"(document.getElementById('{element}').getBoundingClientRect())")  # fmt: skip
     x, y, width, height = (round(value) for value in box)
     return pixels(path)[y : y + height, x : x + width]
 
