@@ -11,9 +11,6 @@ import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from matplotlib import rc_context
-from matplotlib.dates import ConciseDateFormatter
-from matplotlib.figure import Figure
 from psycopg import sql
 from pydantic import Field
 
@@ -164,6 +161,11 @@ def _sparkline(values: list[float]) -> str:
 
 def _plot(row: tuple[Any, ...], values: dict[str, list[tuple[datetime, float]]]) -> str:
     """Stage with its warning lines, rain from above, as a picture whose texts the browser sets."""
+    # Only plots need it, and the server starts without.
+    from matplotlib import rc_context
+    from matplotlib.dates import ConciseDateFormatter
+    from matplotlib.figure import Figure
+
     name, warning, guarantee, stage = row[1], row[4], row[5], row[-1]
     with rc_context({"svg.fonttype": "none", "font.family": "sans-serif"}):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
