@@ -140,7 +140,8 @@ def test_a_database_that_restarts_in_the_middle_is_waited_for(
     store.close_threads()
     store = Database(store.settings)
     assert published(durable.dsn)[0] == before[0]
-    wait_for(lambda: job_of(store, number).state == "successful", "the job to be tried again", 40)
+    # Pauses double from try to try, and a slow machine may need several.
+    wait_for(lambda: job_of(store, number).state == "successful", "the job to be tried again", 120)
     assert running.poll() is None
     assert names(durable.dsn) == {"新"}
     assert job_of(store, number).attempts > 1
