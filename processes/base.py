@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pygeoapi.process.base import BaseProcessor
@@ -35,7 +35,7 @@ class Inputs(BaseModel):
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """The inputs' names, as they are given."""
-        return tuple(field.alias or name for name, field in cls.model_fields.items())
+        return _names_at(cls, ())
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,24 @@ class Process(BaseProcessor):  # type: ignore[misc]
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"])) or "inputs"
-            known = self.inputs.names() if first["type"] == "extra_forbidden" else ()
+            known = _names_at(self.inputs, first["loc"][:-1]) if first["type"] == "extra_forbidden" else ()
             raise BadInput(name, first["msg"], known) from error
 
     def answer(self, inputs: Any) -> dict[str, Any]:
         """The answer as JSON. To be given by each process."""
         raise TypeError(f"{type(self).__name__} does not answer")
+
+
+def _names_at(model: type[BaseModel], path: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The names that are known inside of an input; none inside of a list, whose members differ."""
+    for step in path:
+        field = next((field for name, field in model.model_fields.items() if step in (name, field.alias)), None)
+        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if inner is None:
+            return ()
+        model = inner
+    return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
 def _described(model: type[Inputs]) -> dict[str, Any]:

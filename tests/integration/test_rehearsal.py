@@ -110,8 +110,11 @@ def test_what_was_observed_after_the_storm_begins_is_left_out(store: Database) -
     ({"peak_mm_h": -1}, "storm.peak_mm_h"), ({"radius_km": 0}, "storm.radius_km"), ({"colour": "red"}, "storm.colour"),
 ])  # fmt: skip
 def test_a_storm_that_cannot_be_is_refused(store: Database, storm: dict[str, Any], field: str) -> None:
-    with pytest.raises(BadInput, match=field):
+    with pytest.raises(BadInput, match=field) as refused:
         _rehearsed(start=NOW.isoformat(), end=NOW.isoformat(), storm=STORM | storm)
+    # Of an unknown part the known ones are told, not those of the question around it.
+    assert ("direction_deg" in refused.value.allowed) == (field == "storm.colour")
+    assert "start" not in refused.value.allowed
 
 
 def test_without_gauges_or_times_there_is_no_rehearsal(store: Database) -> None:

@@ -77,7 +77,7 @@ export class Flood {
   }
 
   /** The height in words, with the station's warning level where both are in one datum. */
-  words({ level, area_ha: area, people }) {
+  words({ level, area_ha: area, people, tables }) {
     const { station } = this.about;
     const told = [say('aboveBed', { n: level.above_drain_m.toFixed(2) })];
     if (level.level_m !== undefined) told.push(say('levelIs', { n: level.level_m.toFixed(2), name: level.datum }));
@@ -86,7 +86,9 @@ export class Flood {
       told.push(say(over >= 0 ? 'overWarning' : 'underWarning', { n: Math.abs(over).toFixed(2) }));
     }
     told.push(say('floodedArea', { n: area.toFixed(1) }));
-    if (people !== null) told.push(say('people', { n: Math.round(people) }));
+    const known = tables.people.rows.reduce((sum, row) => sum + (row.people ?? 0), 0);
+    if (people !== null) told.push(say('people', { n: people }));
+    else if (known > 0) told.push(say('peopleAtLeast', { n: known }));
     return told.join(' · ');
   }
 }
