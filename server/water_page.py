@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shikong.layers.model import Layer
-from shikong.processes.station_state import NEAR_M, STATES
+from shikong.processes.station_state import STATES
 from shikong.processes.warnings.facts import rules_of
 from shikong.providers.labels import Language
 from shikong.server import asked, profiles
@@ -59,7 +59,7 @@ def described(context: Context, language: Language) -> Part:
                    "forecasts": city.forecasts.published_as},
         "rivers": declared_style(city, city.layer("rivers")),
         "states": _codes(context, STATES, language), "levels": _codes(context, "warning_level", language),
-        "types": _codes(context, "station_type", language), "kinds": KINDS, "near": NEAR_M,
+        "types": _codes(context, "station_type", language), "kinds": KINDS,
         "rain": [{"from": least, "color": color} for least, color in RAIN],
         "parameters": _parameters(layer, language),
         "lines": {

@@ -21,7 +21,7 @@ from shikong.processes.figures import table
 from shikong.processes.figures.table import Table
 from shikong.processes.forecasts import ahead, chain, rain, tables
 from shikong.processes.forecasts.chain import Forecast, RainAhead, Run
-from shikong.processes.hydrology import answers
+from shikong.processes.hydrology import answers, hours
 from shikong.processes.hydrology.readings import Source
 from shikong.processes.hydrology.storms import Invented
 from shikong.processes.moments import Known, Start
@@ -173,8 +173,7 @@ def _ahead(source: Source, inputs: Asked) -> RainAhead:
     if inputs.rain is not None and inputs.storm is not None:
         raise BadInput("storm", "give either the rain or a storm", _NO_RAIN)
     if inputs.rain is not None:
-        if min(inputs.rain) < 0 or max(inputs.rain) > 500:
-            raise BadInput("rain", "rain of an hour is between 0 and 500 mm")
+        hours.require_rain(inputs.rain)
         return rain.given(inputs.rain)
     if inputs.storm is not None:
         return rain.of_storm(inputs.storm)

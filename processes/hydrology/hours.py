@@ -95,6 +95,12 @@ def stretch(asked: Stretch, newest: datetime | None, zone: str) -> Steps:
     return steps(start, end, zone)
 
 
+def require_rain(given: Sequence[float] | Floats) -> None:
+    """Raise BadInput for rain of an hour (mm) that cannot be."""
+    if not all(0 <= each <= 500 for each in given):
+        raise BadInput("rain", "rain of an hour is between 0 and 500 mm")
+
+
 def whole_days(asked: Steps) -> Steps:
     """The same from the first 08:00 to the last. Raises BadInput without a whole day."""
     days = asked.days()

@@ -205,8 +205,7 @@ class Runoff(answers.Series):
 def _given(source: Source, inputs: Asked) -> Storm:
     """The rain that the question has. Raises BadInput."""
     values = np.array(inputs.rain, dtype=float)
-    if (values < 0).any() or (values > 500).any():
-        raise BadInput("rain", "rain of an hour is between 0 and 500 mm")
+    hours.require_rain(values)
     if inputs.moisture == "auto":
         raise BadInput("moisture", "the rain before a given rain is not known", ("I", "II", "III"))
     zone = source.city.city.timezone

@@ -30,6 +30,26 @@ export function timeAxis() {
   return { type: 'time', ...plain, axisLabel: { ...plain.axisLabel, formatter: TIMES } };
 }
 
+/** The colour of rain, and how charts leave room for axes at both sides. */
+export const RAIN = '#4FA3DC';
+const SIDES = { left: 64, right: 68 };
+
+/** The frame of a course over time: one plot, or with rain two that share their time, the rain above (plot 0). */
+export function framed(time, rain) {
+  const below = { ...SIDES, top: rain ? 128 : 44, bottom: 34 };
+  return {
+    legend: { top: 8, type: 'scroll', textStyle: { color: tone('ink') } },
+    axisPointer: { link: [{ xAxisIndex: 'all' }] },
+    grid: rain ? [{ ...SIDES, top: 44, height: 70 }, below] : [below],
+    xAxis: rain
+      ? [
+          { ...time, gridIndex: 0, axisLabel: { show: false } },
+          { ...time, gridIndex: 1 },
+        ]
+      : [time],
+  };
+}
+
 /** Draws into an element that has a height, or says there why not; a chart that is there already takes the new option.
  * label: what it shows, for those who do not see it. */
 export function draw(element, label, option) {

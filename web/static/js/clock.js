@@ -43,6 +43,11 @@ export class Clock {
     return new Date(this.shown(instant)).toISOString().slice(0, 16);
   }
 
+  /** The same to be read: `2026-07-01 08:00`. */
+  words(instant) {
+    return this.text(instant).replace('T', ' ');
+  }
+
   /** The instant (ISO) at which the city's clock shows `2026-07-01T08:00`. */
   instant(text) {
     const shown = Date.parse(`${text}Z`);

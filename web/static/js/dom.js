@@ -11,6 +11,11 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A spot in the colour of a state; the words beside it say the same. */
+export function dot(color, kind = '') {
+  return make('span', { class: `dot ${kind}`.trim(), style: `background:${color}`, 'aria-hidden': 'true' });
+}
+
 export function scrolling(...children) {
   return make('div', { class: 'scroll', tabindex: '0' }, ...children);
 }

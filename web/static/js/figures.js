@@ -2,11 +2,10 @@
 // Tables of figures, as processes answer with them: titles with units, totals, notes, and the chart that they ask for.
 import { say } from './page-data.js';
 import { make, scrolling } from './dom.js';
-import { axis, draw, timeAxis, tone, withGaps } from './chart.js';
+import { RAIN, axis, draw, framed, timeAxis, tone, withGaps } from './chart.js';
 
 const lang = document.documentElement.lang.slice(0, 2);
 const PALETTE = ['#1E5AB4', '#C8281E', '#E6A23C', '#3C8C5A', '#8A5AC8', '#7A8A99'];
-const RAIN = '#4FA3DC';
 
 /** Rows beyond which a table with a chart is opened by the reader. */
 const MANY = 40;
@@ -61,7 +60,6 @@ const shown = (text) => Date.parse(text.length > 16 ? `${text.slice(0, 16)}Z` : 
 
 function course({ rows, chart, columns }) {
   const named = Object.fromEntries(columns.map((column) => [column.name, column]));
-  const hanging = chart.lines.length > 0;
   const units = [...new Set(chart.lines.map((name) => named[name].unit))].slice(0, 2);
   const points = (name) => rows.map((row) => [shown(row[chart.time]), row[name] ?? null]);
   const bars = chart.columns.map((name, index) => ({
@@ -83,19 +81,9 @@ function course({ rows, chart, columns }) {
   const times = rows.map((row) => shown(row[chart.time]));
   const time = { ...timeAxis(), min: Math.min(...times), max: Math.max(...times) };
   const value = { type: 'value', ...axis() };
-  const sides = { left: 64, right: 64 };
-  const both = hanging && bars.length > 0;
-  const below = { ...sides, top: both ? 124 : 44, bottom: 30 };
+  const both = chart.lines.length > 0 && bars.length > 0;
   return {
-    legend: { top: 8, type: 'scroll', textStyle: { color: tone('ink') } },
-    axisPointer: { link: [{ xAxisIndex: 'all' }] },
-    grid: both ? [{ ...sides, top: 44, height: 68 }, below] : [below],
-    xAxis: both
-      ? [
-          { ...time, gridIndex: 0, axisLabel: { show: false } },
-          { ...time, gridIndex: 1 },
-        ]
-      : [time],
+    ...framed(time, both),
     yAxis: [
       ...(bars.length ? [{ ...value, gridIndex: 0, inverse: both, splitNumber: both ? 2 : 5 }] : []),
       ...units.map((unit, index) => ({

@@ -2,7 +2,7 @@
 // Any JSON answer as something to read: maps, tables, pictures, lists. A JSON schema, where there is one, gives the titles.
 import { say } from './page-data.js';
 import { make, scrolling, table } from './dom.js';
-import { isFigures, renderFigures } from './figures.js';
+import { isFigures, renderFigures, said } from './figures.js';
 import { featureLayer, makeMap, showAttributes } from './map.js';
 
 const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
@@ -29,7 +29,7 @@ function scalar(value) {
   if (value === null || value === undefined) return make('span', { class: 'muted' }, '–');
   if (typeof value === 'boolean') return document.createTextNode(say(value ? 'yes' : 'no'));
   if (typeof value === 'number') return document.createTextNode(number(value));
-  if (isSpoken(value)) return document.createTextNode(document.documentElement.lang.startsWith('zh') ? value.zh : value.en);
+  if (isSpoken(value)) return document.createTextNode(said(value));
   return document.createTextNode(value);
 }
 

@@ -3,7 +3,7 @@
 import { say } from './page-data.js';
 import { make } from './dom.js';
 import { figureTable, said } from './figures.js';
-import { axis, draw, timeAxis } from './chart.js';
+import { RAIN, axis, draw, timeAxis } from './chart.js';
 
 /** The answer of `areal-rainfall` as bars with their sum. */
 export function drawRain(parts, answer, clock) {
@@ -21,7 +21,7 @@ export function drawRain(parts, answer, clock) {
       {
         name: said(answer.title),
         type: 'bar',
-        itemStyle: { color: '#4FA3DC' },
+        itemStyle: { color: RAIN },
         barMaxWidth: 18,
         data: rows.map(({ time, rain_mm: value }) => [clock.shown(time), value]),
       },

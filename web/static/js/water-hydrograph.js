@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A station's hydrograph: stage against its levels, discharge beside it, rain from above.
 import { island, say } from './page-data.js';
-import { make, scrolling, table } from './dom.js';
-import { axis, draw, timeAxis, tone, withGaps } from './chart.js';
+import { dot, make, scrolling, table } from './dom.js';
+import { RAIN, axis, draw, framed, timeAxis, tone, withGaps } from './chart.js';
 import { forecastAddress, readForecast, readSeries, seriesAddress, stationAddress, stationOf } from './water-data.js';
 
 const page = island('water-data');
@@ -20,7 +20,7 @@ const DAY = 864e5;
 /** What is forecast, and what it goes on with. */
 const AHEAD = { z: 'stage', q: 'flow', arp: 'rain' };
 
-const COLORS = { stage: '#1E6FD9', below: '#7A8A99', flow: '#8A5AC8', rain: '#4FA3DC' };
+const COLORS = { stage: '#1E6FD9', below: '#7A8A99', flow: '#8A5AC8', rain: RAIN };
 
 const titleOf = (name) => `${page.parameters[name].title} (${page.parameters[name].unit})`;
 
@@ -90,10 +90,6 @@ function optionOf(chosen, series, ahead, lines, clock, [from, until]) {
   }));
   const levels = lines.map(({ level }) => level);
   const among = (pick) => (value) => pick(pick === Math.min ? value.min : value.max, ...levels);
-  const plots = [
-    { left: 64, right: 68, top: rain ? 128 : 44, bottom: 34 },
-    ...(rain ? [{ left: 64, right: 68, top: 44, height: 70 }] : []),
-  ];
   const time = { ...timeAxis(), min: clock.shown(from), max: clock.shown(until) };
   const level = {
     ...axis(),
@@ -111,15 +107,7 @@ function optionOf(chosen, series, ahead, lines, clock, [from, until]) {
     data: (series[name] ?? []).map(([at, value]) => [clock.shown(at), value]),
   }));
   return {
-    legend: { top: 8, textStyle: { color: tone('ink') } },
-    grid: rain ? plots.reverse() : plots,
-    axisPointer: { link: [{ xAxisIndex: 'all' }] },
-    xAxis: rain
-      ? [
-          { ...time, gridIndex: 0, axisLabel: { show: false } },
-          { ...time, gridIndex: 1 },
-        ]
-      : [time],
+    ...framed(time, rain),
     yAxis: [
       ...(rain ? [{ ...fall, gridIndex: 0 }] : []),
       { ...level, gridIndex: rain ? 1 : 0 },
@@ -186,12 +174,12 @@ export class Hydrograph {
     const host = this.parts.forecast;
     host.replaceChildren();
     if (!stages.length) return;
-    const when = (at) => this.clock.text(at).replace('T', ' ');
     const [at, peak] = stages.reduce((best, each) => (each[1] > best[1] ? each : best));
-    const told = [say('forecastPeak', { n: peak.toFixed(2), when: when(at) })];
+    const told = [say('forecastPeak', { n: peak.toFixed(2), when: this.clock.words(at) })];
     for (const { title, level } of lines) {
       const first = stages.find(([, value]) => value >= level);
-      if (first && level > stages[0][1]) told.push(say('forecastReaches', { name: title, when: when(first[0]) }));
+      if (first && level > stages[0][1])
+        told.push(say('forecastReaches', { name: title, when: this.clock.words(first[0]) }));
     }
     host.append(`${told.join(' · ')} · `, make('a', { href: forecastAddress(code, moment) }, say('forecastMore')));
   }
@@ -205,14 +193,14 @@ export class Hydrograph {
       .filter(([field]) => station[field] !== null && station[field] !== undefined)
       .map(([field, line]) => `${line.title} ${station[field]} m`);
     facts.replaceChildren(
-      make('span', { class: 'dot', style: `background:${row.color}`, 'aria-hidden': 'true' }),
+      dot(row.color),
       [
         row.code,
         page.types[row.type]?.title,
         row.river,
         row.kind === 'level' ? state.title : null,
         row.told,
-        row.time ? this.clock.text(row.time).replace('T', ' ') : null,
+        row.time ? this.clock.words(row.time) : null,
         ...levels,
         station.dtmnm ? say('datum', { name: station.dtmnm }) : say('noDatum'),
       ]
@@ -241,7 +229,7 @@ export class Hydrograph {
       }
     });
     const newest = [...rows].sort(([a], [b]) => b - a).slice(0, 200);
-    const cells = newest.map(([at, values]) => [this.clock.text(at).replace('T', ' '), ...values]);
+    const cells = newest.map(([at, values]) => [this.clock.words(at), ...values]);
     this.parts.table.replaceChildren(scrolling(table([say('time'), ...names.map(titleOf)], cells)));
   }
 }

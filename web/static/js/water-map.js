@@ -164,15 +164,14 @@ export class WaterMap {
 
 /** The rows of the legend: what symbols and colours mean. */
 export function legendRows() {
-  const levels = ['above_guarantee', 'above_warning', 'near_warning', 'normal', 'not_rateable', 'no_level'];
   const rain = page.rain.map(({ from, color }, index) => {
     const next = page.rain[index + 1];
     return { kind: 'rain', color, title: next ? `${from}–${next.from} mm` : `≥ ${from} mm` };
   });
   return [
-    ...levels.map((code) => ({ kind: 'level', color: page.states[code].color, title: page.states[code].title })),
+    ...Object.values(page.states).map(({ color, title }) => ({ kind: 'level', color, title })),
     { kind: 'reservoir', color: page.states.normal.color, title: say('reservoir') },
-    { kind: 'rain', color: '#FFFFFF', title: say('noRain') },
+    { kind: 'rain', color: rainColor(0), title: say('noRain') },
     ...rain,
   ];
 }

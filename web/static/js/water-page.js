@@ -2,7 +2,7 @@
 /* global ol */
 // The water map: puts its parts together around one state, and keeps them up to date while it shows the present.
 import { island, say } from './page-data.js';
-import { make } from './dom.js';
+import { dot, make } from './dom.js';
 import { Clock } from './clock.js';
 import { State } from './state.js';
 import { ask, forecastParameters, inForce, listen, readParameters, warningsAt } from './water-data.js';
@@ -77,10 +77,6 @@ class WaterPage {
       this.tune();
       if (!document.hidden) this.refresh();
     });
-    window.addEventListener('pagehide', () => this.close?.());
-    window.addEventListener('pageshow', ({ persisted }) => {
-      if (persisted) this.follow();
-    });
     await this.follow();
   }
 
@@ -134,7 +130,7 @@ class WaterPage {
       if (warnings) this.warnings = new Map(warnings.map((each) => [each.id, each]));
       this.rows = answer.stations.filter(({ type }) => kindOf(type));
       element('water-newest').textContent = answer.as_of
-        ? say('newest', { when: clock.text(answer.as_of).replace('T', ' ') })
+        ? say('newest', { when: clock.words(answer.as_of) })
         : say('nothingRead');
       element('water-sample').hidden = !this.rows.some(({ origin }) => origin === 'generated');
       this.tellWarnings();
@@ -202,7 +198,7 @@ class WaterPage {
       return {
         ...found,
         state: 'rain',
-        color: known && fallen < page.rain[0].from ? '#FFFFFF' : rainColor(fallen),
+        color: rainColor(fallen),
         value: known ? `${fallen} mm` : '',
         told: known ? `${fallen} mm` : say('noRainKnown'),
         rank: known ? fallen / 1000 : 0,
@@ -275,14 +271,7 @@ class WaterPage {
 
   legend() {
     element('water-legend').replaceChildren(
-      ...legendRows().map(({ kind, color, title }) =>
-        make(
-          'li',
-          {},
-          make('span', { class: `dot ${kind}`, style: `background:${color}`, 'aria-hidden': 'true' }),
-          title,
-        ),
-      ),
+      ...legendRows().map(({ kind, color, title }) => make('li', {}, dot(color, kind), title)),
     );
   }
 

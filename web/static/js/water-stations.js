@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stations as a list, worst first, with the states as switches; and the warnings in force.
 import { island, say } from './page-data.js';
-import { make } from './dom.js';
+import { RAIN } from './chart.js';
+import { dot, make } from './dom.js';
 import { warningAddress } from './water-data.js';
 
 const page = island('water-data');
 const lang = document.documentElement.lang.slice(0, 2);
-
-const dot = (color) => make('span', { class: 'dot', style: `background:${color}`, 'aria-hidden': 'true' });
 
 /** Draws the list anew; chosen, pick: the code of the chosen station, and what is called with another. hidden: the
  * states that are switched off. */
@@ -37,7 +36,7 @@ export function listStates(host, stations, hidden, changed) {
   const counts = new Map();
   for (const { state } of stations) counts.set(state, (counts.get(state) ?? 0) + 1);
   host.replaceChildren(
-    ...[...Object.entries(page.states), ['rain', { title: say('rainGauges'), color: '#4FA3DC' }]]
+    ...[...Object.entries(page.states), ['rain', { title: say('rainGauges'), color: RAIN }]]
       .filter(([code]) => counts.has(code))
       .map(([code, { title, color }]) => {
         const button = make(
@@ -56,7 +55,8 @@ export function listStates(host, stations, hidden, changed) {
   );
 }
 
-const RANK = ['red', 'orange', 'yellow', 'blue'];
+/** The levels of warnings, worst first. */
+const RANK = Object.keys(page.levels).reverse();
 
 /** Warnings, worst first, then newest. */
 export function sorted(warnings) {
@@ -84,7 +84,7 @@ export function listWarnings(list, warnings, clock, pick) {
         make(
           'small',
           { class: 'muted' },
-          `${clock.text(properties.changed_at ?? properties.issued_at).replace('T', ' ')} · `,
+          `${clock.words(properties.changed_at ?? properties.issued_at)} · `,
           properties.state === 'acknowledged' ? `${say('acknowledged')} · ` : '',
           affected(properties.affected),
           make('a', { href: warningAddress(properties.code) }, say('warningMore')),
