@@ -121,7 +121,7 @@ def _grid_rows(conn: Connection[Any], layer: Layer, data: Path, place: Place) ->
     if layer.kind not in ("coverage", "cube"):
         return []
     try:
-        files = places.known(conn, data, layer, place.as_of) if place.as_of else places.current(data, layer)
+        files = places.known(conn, data, layer, place.as_of)
     except (NotPublished, NotKept):
         return []
     if layer.kind == "coverage":

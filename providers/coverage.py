@@ -20,13 +20,11 @@ from rasterio.windows import Window, from_bounds
 from shikong.layers import catalog
 from shikong.layers.model import Layer, ParameterDecl
 from shikong.providers import covjson, options
+from shikong.providers.cells import MAX_CELLS
 from shikong.providers.crs import CRS84
 from shikong.providers.knowledge import place_of
 from shikong.providers.options import layer_of
 from shikong.providers.plugin_errors import NoLongerKept, NothingPublished
-
-#: Cells that one answer may have; more is a download, not a question.
-MAX_CELLS = 1_000_000
 
 
 def parameter_fields(layer: Layer) -> dict[str, Any]:

@@ -54,9 +54,13 @@ def parameters(declared: dict[str, ParameterDecl]) -> dict[str, Any]:
 def values(array: Any, axes: Sequence[str]) -> dict[str, Any]:
     """An array as a range; its axes in the array's own order."""
     array = np.asarray(array, dtype=float)
-    numbers = [None if math.isnan(value) else round(value, 6) for value in array.ravel().tolist()]
     return {"type": "NdArray", "dataType": "float", "axisNames": list(axes), "shape": list(array.shape),
-            "values": numbers}  # fmt: skip
+            "values": numbers(array)}  # fmt: skip
+
+
+def numbers(array: Any) -> list[float | None]:
+    """An array's values in a row, as JSON can have them."""
+    return [None if math.isnan(value) else round(value, 6) for value in array.ravel().tolist()]
 
 
 def coverage(domain_: dict[str, Any], declared: dict[str, ParameterDecl], ranges: dict[str, Any]) -> dict[str, Any]:

@@ -39,9 +39,5 @@ def known_at() -> datetime | None:
 
 def place_of(layer: Layer) -> Path:
     """The files of a coverage's or cube's release that is asked for. Raises pygeoapi's errors."""
-    store, moment = default_database(), known_at()
     with as_provider_errors():
-        if moment is None:
-            return places.current(store.settings.data, layer)
-        with store.thread_session() as conn:
-            return places.known(conn, store.settings.data, layer, moment)
+        return places.at(default_database(), layer, known_at())

@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from pygeoapi.provider.base import ProviderConnectionError, ProviderGenericError, ProviderInvalidQueryError
+from pygeoapi.provider.base import (
+    ProviderConnectionError,
+    ProviderGenericError,
+    ProviderInvalidQueryError,
+    ProviderRequestEntityTooLargeError,
+)
 
-from shikong.providers.errors import QueryError
+from shikong.providers.errors import QueryError, TooMuch
 from shikong.store.errors import DatabaseAway, NotKept, NotPublished, QueryTooSlow, StoreError
 
 
@@ -41,6 +46,8 @@ def as_provider_errors() -> Iterator[None]:
     """Raise our errors as pygeoapi's, so that its handlers answer with the right status and our words."""
     try:
         yield
+    except TooMuch as error:
+        raise ProviderRequestEntityTooLargeError(user_msg=str(error)) from error
     except QueryError as error:
         raise ProviderInvalidQueryError(user_msg=str(error)) from error
     except NotPublished as error:

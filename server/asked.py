@@ -73,15 +73,19 @@ COVERAGE = Asked(parameters.COVERAGE, ("json", "GeoTIFF", "NetCDF"))
 POSITION = Asked(parameters.EDR | {"coords"}, _PAGE)
 LOCATIONS = Asked(parameters.EDR, _PAGE)
 _SERIES = ("json", "geojson", "csv", "netcdf")
-#: Of observations, by the kind of query.
+#: By the kind of query: what tells where, and whether there is a page.
+_KINDS = {
+    "position": (("coords",), ("html",)), "radius": (("coords", "within", "within-units"), ()),
+    "area": (("coords",), ()), "cube": (("bbox",), ()), "trajectory": (("coords",), ()),
+    "corridor": (("coords", "corridor-width", "width-units"), ()), "locations": (("bbox",), ("html",)),
+}  # fmt: skip
+#: Of observations, and of cubes, by the kind of query.
 EDR = {
     kind: Asked(parameters.EDR | {"flagged", "statistic", "step", *own}, (*_SERIES, *pages))
-    for kind, own, pages in (
-        ("position", ("coords",), ("html",)), ("radius", ("coords", "within", "within-units"), ()),
-        ("area", ("coords",), ()), ("cube", ("bbox",), ()), ("trajectory", ("coords",), ()),
-        ("corridor", ("coords", "corridor-width", "width-units"), ()), ("locations", ("bbox",), ("html",)),
-    )
-}  # fmt: skip
+    for kind, (own, pages) in _KINDS.items()
+}
+CUBE = {kind: Asked(parameters.EDR | {*own}, (*_SERIES, *pages)) for kind, (own, pages) in _KINDS.items()}
+del CUBE["locations"]
 #: Of entities of SensorThings.
 SENSING = Asked(frozenset(
     {"$filter", "$orderby", "$select", "$expand", "$top", "$skip", "$count", "$resultFormat", "$skiptoken", "asOf"}

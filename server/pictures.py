@@ -166,12 +166,7 @@ async def show(context: Context, drawn: Styled, frame: Frame, moment: Moment) ->
 
 def _show_raster(context: Context, drawn: Styled, frame: Frame, moment: Moment) -> Picture | None:
     """In a thread: files are read, and the database may be asked which ones."""
-    store = context.database
-    if moment.known_at is None:
-        place = places.current(store.settings.data, drawn.layer)
-    else:
-        with store.thread_session() as conn:
-            place = places.known(conn, store.settings.data, drawn.layer, moment.known_at)
+    place = places.at(context.database, drawn.layer, moment.known_at)
     return painted.of_raster(context.catalog, drawn.layer, drawn.style, place, frame, moment.period)
 
 

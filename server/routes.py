@@ -186,9 +186,9 @@ class Endpoints:
         more: dict[str, Any] = {}
         if layer.kind == "features":
             more = {"versioning": {"timeAxis": version_rules.time_axis(layer)}}
-        elif layer.kind == "observations":
+        elif asked.LAYERS["SeriesLayer"](layer):
             url = f"{self._context.base_url}/collections/{layer.id}"
-            more = {"data_queries": edr_block.data_queries(url) | edr_block.instances_query(url)}
+            more = {"data_queries": edr_block.collection_queries(url, layer)}
         links = map_tilesets.links(self._context.base_url, layer) if layer.tiles else []
         return _changed(answer, lambda told: told | more | {"links": [*told["links"], *links]})
 

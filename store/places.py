@@ -18,6 +18,7 @@ from psycopg import Connection
 
 from shikong.layers.model import Layer
 from shikong.store import as_of, locks
+from shikong.store.database import Database
 from shikong.store.errors import NoSuchRelease, NotKept, NotPublished, Unreadable
 from shikong.store.principal import current_principal
 
@@ -82,8 +83,19 @@ def current(data: Path, layer: Layer) -> Path:
     return link.resolve()
 
 
-def known(conn: Connection[Any], data: Path, layer: Layer, moment: datetime) -> Path:
-    """The release that was the present one at a time. Raises NotPublished before the first, NotKept without files."""
+def at(store: Database, layer: Layer, moment: datetime | None) -> Path:
+    """The release that is asked for: the present one, or the one that was it at a time. Raises as `known` does."""
+    if moment is None:  # asks nothing of the database
+        return current(store.settings.data, layer)
+    with store.thread_session() as conn:
+        return known(conn, store.settings.data, layer, moment)
+
+
+def known(conn: Connection[Any], data: Path, layer: Layer, moment: datetime | None) -> Path:
+    """The release that was the present one at a time, or is it now. Raises NotPublished before the first, NotKept
+    without files."""
+    if moment is None:
+        return current(data, layer)
     row = conn.execute(
         "SELECT id, place FROM shikong.release WHERE layer = %s AND published_at <= %s ORDER BY id DESC LIMIT 1",
         (layer.id, moment),

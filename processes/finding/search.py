@@ -111,9 +111,8 @@ def run(conn: Connection[Any], city: Catalog, asked: Asked, region: Shapes, data
 
 def _terrain(conn: Connection[Any], city: Catalog, find: SiteFind, asked: Asked, data: Path) -> Path | None:
     """The file of heights; None where there is none, or that of then is not kept."""
-    layer, known_at = city.layer(find.terrain), asked.moment.known_at
     try:
-        return places.known(conn, data, layer, known_at) if known_at else places.current(data, layer)
+        return places.known(conn, data, city.layer(find.terrain), asked.moment.known_at)
     except (NotPublished, NotKept):
         return None
 

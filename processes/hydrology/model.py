@@ -103,8 +103,7 @@ def opened(conn: Connection[Any], city: Catalog, moment: Moment, data: Path) -> 
     Raises NotPublished, NotKept, Unreadable where there is none, and TerrainError.
     """
     layer = city.layer(ELEVATION)
-    known_at = moment.known_at
-    place = places.known(conn, data, layer, known_at) if known_at else places.current(data, layer)
+    place = places.known(conn, data, layer, moment.known_at)
     known_rivers, word = rivers(conn, city, moment)
     with at(place, known_rivers, word) as model:
         yield model

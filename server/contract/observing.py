@@ -22,35 +22,34 @@ def _observations() -> dict[str, Part]:
     lists = told("FeatureCollection", "application/geo+json")
     series = told("Coverage", COVERAGEJSON) | lists | files
     titles = {
-        "position": "the series of the stations nearest to points", "radius": "the series of stations so near a point",
-        "area": "the series of stations in an area", "cube": "the series of stations in a box",
-        "trajectory": "the series of the stations nearest to the points of a line",
-        "corridor": "the series of stations along a line",
+        "position": "the series of the stations nearest to points, or of the cells that hold them",
+        "radius": "the series of stations, or cells, so near a point",
+        "area": "the series of stations, or cells, in an area", "cube": "the series of stations, or cells, in a box",
+        "trajectory": "the series of the stations nearest to the points of a line, or of the cells that it crosses",
+        "corridor": "the series of stations, or cells, along a line",
     }  # fmt: skip
     found: dict[str, Part] = {}
-    for base, layer, run in (
-        ("/collections/{collectionId}", "StationLayer", ()),
-        ("/collections/{collectionId}/instances/{instance}", "StationLayer", ("instance",)),
-    ):
+    for base, run in (
+        ("/collections/{collectionId}", ()), ("/collections/{collectionId}/instances/{instance}", ("instance",)),
+    ):  # fmt: skip
         told_of = "AsKnown" if run else ""
         for kind, title in titles.items():
             page = HTML if "html" in asked.EDR[kind].formats else {}
-            which = "SeriesLayer" if kind == "position" and not run else layer
             found[f"{base}/{kind}"] = read(asked.EDR[kind], operation(
-                title, f"get{kind.title()}{told_of}", "observations", series | page, 404, 413), which, *run, kind=kind,
-            )  # fmt: skip
+                title, f"get{kind.title()}{told_of}", "observations", series | page, 404, 410, 413,
+            ), "SeriesLayer", *run, kind=kind)  # fmt: skip
         found[f"{base}/locations"] = read(asked.EDR["locations"], operation(
             "the stations; as CSV their series", f"getLocations{told_of}", "observations", lists | files | HTML,
-            404, 413), layer, *run, kind="locations")  # fmt: skip
+            404, 413), "StationLayer", *run, kind="locations")  # fmt: skip
         found[f"{base}/locations/{{locationId}}"] = read(asked.EDR["locations"], operation(
             "the series of a station", f"getLocation{told_of}", "observations", series | HTML, 404, 413),
-            layer, *run, "locationId", kind="locations")  # fmt: skip
+            "StationLayer", *run, "locationId", kind="locations")  # fmt: skip
     instances = "/collections/{collectionId}/instances"
     found[instances] = read(asked.ONLY_JSON, operation(
         "the releases, each of which can be asked as it was known", "getInstances", "observations",
-        told("Instances"), 404), "StationLayer")  # fmt: skip
+        told("Instances"), 404), "SeriesLayer")  # fmt: skip
     found[f"{instances}/{{instance}}"] = read(asked.ONLY_JSON, operation(
-        "one of them", "getInstance", "observations", told("Instance"), 404), "StationLayer", "instance")  # fmt: skip
+        "one of them", "getInstance", "observations", told("Instance"), 404), "SeriesLayer", "instance")  # fmt: skip
     return found
 
 

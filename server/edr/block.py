@@ -33,8 +33,6 @@ from shikong.store.moments import Period
 #: Stations that an answer may have.
 MAX_STATIONS = 5_000
 
-KINDS: tuple[Kind, ...] = ("position", "radius", "area", "cube", "trajectory", "corridor", "locations")
-
 _COVERAGEJSON, _CSV = "application/prs.coverage+json", "text/csv; charset=utf-8"
 
 #: Bytes of CSV that are sent at once.
@@ -149,6 +147,12 @@ async def _period(context: Context, given: questions.Asked, stations: list[Stati
     return observed.last_days((await context.database.fetch(observed.newest(given.question), params))[0][0])
 
 
+async def published(context: Context, layer: Layer, run: str) -> datetime:
+    """When an instance was published. Raises NotFound."""
+    found: datetime = (await _runs(context, layer, run))[0][3]
+    return found
+
+
 async def _runs(context: Context, layer: Layer, run: str | None) -> list[tuple[Any, ...]]:
     """Releases of a layer, the newest first; or the one of this number. Raises NotFound."""
     if run is not None and (not run.isdecimal() or len(run) > 9):
@@ -179,26 +183,26 @@ def _instance(
     return {
         "id": str(number), "title": source, "shikong:kind": kind, "published": published_at.isoformat(),
         "extent": {"temporal": {"interval": [interval]}},
-        "data_queries": data_queries(url),
+        "data_queries": data_queries(url, layer),
         "links": [{"rel": "self", "href": url, "type": "application/json"}],
     }  # fmt: skip
 
 
-def instances_query(url: str) -> dict[str, Any]:
-    """Where a collection's instances are, as it tells its queries."""
-    return {
-        "instances": {"link": {"href": f"{url}/instances", "rel": "data", "variables": {"query_type": "instances"}}}
-    }
+def collection_queries(url: str, layer: Layer) -> dict[str, Any]:
+    """The queries of a collection, instances among them."""
+    link = {"href": f"{url}/instances", "rel": "data", "variables": {"query_type": "instances"}}
+    return data_queries(url, layer) | {"instances": {"link": link}}
 
 
-def data_queries(url: str) -> dict[str, Any]:
+def data_queries(url: str, layer: Layer) -> dict[str, Any]:
     """The queries below an address, as collections and instances tell them."""
+    known = asked.CUBE if layer.kind == "cube" else asked.EDR
     return {
         kind: {"link": {
             "href": f"{url}/{kind}", "rel": "data",
-            "variables": {"query_type": kind, "output_formats": list(asked.EDR[kind].formats),
+            "variables": {"query_type": kind, "output_formats": list(knows.formats),
                           **({"within_units": ["m", "km"]} if kind == "radius" else {}),
                           **({"width_units": ["m", "km"]} if kind == "corridor" else {})},
         }}
-        for kind in KINDS
+        for kind, knows in known.items()
     }  # fmt: skip

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import shapely
@@ -19,7 +20,8 @@ from shikong.providers.times import parse_period
 from shikong.server import parameters
 from shikong.store.moments import Period
 
-Kind = Literal["position", "radius", "area", "cube", "trajectory", "corridor", "locations"]
+CubeKind = Literal["position", "radius", "area", "cube", "trajectory", "corridor"]
+Kind = CubeKind | Literal["locations"]
 
 #: Units of a radius or width, in metres.
 _UNITS = {"m": 1.0, "km": 1000.0}
@@ -52,11 +54,32 @@ class Asked:
     period: Period | None
 
 
+@dataclass(frozen=True)
+class CubeAsked:
+    """A request for cells of a cube. shape_from: the parameter that tells where. period: None for all there is."""
+
+    parameters: tuple[str, ...]
+    where: Where
+    shape_from: str
+    period: Period | None
+    known_at: datetime | None
+
+
+def read_cube(kind: CubeKind, given: QueryParams, layer: Layer, city: City) -> CubeAsked:
+    """What a request asks of a cube. Raises BadParameter."""
+    _require_degrees(given)
+    return CubeAsked(
+        _parameters(layer, given.get("parameter-name")),
+        _where(kind, given, None),
+        "bbox" if kind == "cube" else "coords",
+        _period(given, city),
+        parameters.known_at(given.get("asOf"), city.timezone),
+    )
+
+
 def read(kind: Kind, given: QueryParams, layer: Layer, city: City, station: str | None, release: int | None) -> Asked:
     """What a request asks. station: that the path names. release: the instance that it names. Raises BadParameter."""
-    system = given.get("crs")
-    if system is not None and system not in _SYSTEMS:
-        raise BadParameter("crs", f"{system[:60]!r} is not offered here", [crs.CRS84])
+    _require_degrees(given)
     question = Question(
         layer,
         _parameters(layer, given.get("parameter-name")),
@@ -69,10 +92,19 @@ def read(kind: Kind, given: QueryParams, layer: Layer, city: City, station: str 
     if question.statistic is not None and question.step is None:
         raise BadParameter("statistic", "is of a step of time, and `step` is not given", list(STEPS))
     question.require_sound()
+    return Asked(question, _where(kind, given, station), _period(given, city))
+
+
+def _require_degrees(given: QueryParams) -> None:
+    """Raise BadParameter for another `crs` than that of coordinates here."""
+    system = given.get("crs")
+    if system is not None and system not in _SYSTEMS:
+        raise BadParameter("crs", f"{system[:60]!r} is not offered here", [crs.CRS84])
+
+
+def _period(given: QueryParams, city: City) -> Period | None:
     period = given.get("datetime")
-    return Asked(
-        question, _where(kind, given, station), None if period is None else parse_period(period, city.timezone)
-    )
+    return None if period is None else parse_period(period, city.timezone)
 
 
 def _where(kind: Kind, given: QueryParams, station: str | None) -> Where:
