@@ -190,7 +190,7 @@ def start_service(dsn: str, data: Path, log: Path, **settings: str) -> Service:
 def stop_service(service: Service) -> None:
     """Stop a server and wait for its end."""
     service.process.send_signal(signal.SIGTERM)
-    service.process.wait(timeout=20)
+    service.process.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from shikong.layers import catalog
+from shikong.store.database import ACQUIRE_TIMEOUT
 
 ROOT = Path(__file__).parents[2]
 
@@ -116,12 +117,12 @@ def test_database_away_is_told_quickly_and_heals(
                 answer = asking.get(path)
                 assert answer.status == 503, path
                 assert int(answer.headers["retry-after"]) > 0
-                assert time.monotonic() - started < 3
+                assert time.monotonic() - started < 3 * ACQUIRE_TIMEOUT
                 assert "Traceback" not in answer.text
             answer = asking.post("/processes/what-is-here/execution", {"inputs": {}})
             assert answer.status == 503
             conn.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while asking.get("/collections/districts/items", f="json").status != 200:
             assert time.monotonic() < deadline, "the service has not recovered"
             time.sleep(0.2)

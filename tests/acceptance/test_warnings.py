@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -40,6 +41,7 @@ class Listener:
     def __init__(self, url: str, last: str | None = None) -> None:
         self.events: list[tuple[int, dict[str, Any]]] = []
         self._came = threading.Condition()
+        self._socket: socket.socket | None = None
         self._client = httpx.Client(timeout=httpx.Timeout(10, read=40))
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
         self._thread = threading.Thread(target=self._listen, args=(f"{url}/warnings/events", headers), daemon=True)
@@ -49,6 +51,7 @@ class Listener:
         number = 0
         with contextlib.suppress(httpx.HTTPError), self._client.stream("GET", url, headers=headers) as response:
             assert response.headers["content-type"].startswith("text/event-stream")
+            self._socket = response.extensions["network_stream"].get_extra_info("socket")
             for line in response.iter_lines():
                 if line.startswith("id: "):
                     number = int(line[4:])
@@ -60,16 +63,38 @@ class Listener:
     def first(self, number: int) -> list[tuple[int, dict[str, Any]]]:
         """The first events, once there are so many."""
         with self._came:
-            assert self._came.wait_for(lambda: len(self.events) >= number, 20), self.events
+            assert self._came.wait_for(lambda: len(self.events) >= number, 90), self.events
             return self.events[:number]
+
+    def leave(self) -> None:
+        """Hang up: a server that ends would wait for who listens."""
+        if self._socket is not None:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
+
+
+@pytest.fixture
+def listen(town: Town) -> Iterator[Callable[..., Listener]]:
+    """Makes listeners, who leave before the town does."""
+    listeners: list[Listener] = []
+
+    def made(last: str | None = None) -> Listener:
+        listeners.append(Listener(town.url, last))
+        return listeners[-1]
+
+    yield made
+    for listener in listeners:
+        listener.leave()
 
 
 def _levels(events: list[tuple[int, dict[str, Any]]]) -> list[tuple[str, str]]:
     return [(event["properties"]["level"], event["properties"]["state"]) for _, event in events]
 
 
-def test_a_client_hears_of_warnings_as_they_come_and_goes_on_where_it_was(town: Town) -> None:
-    early = Listener(town.url)
+def test_a_client_hears_of_warnings_as_they_come_and_goes_on_where_it_was(
+    town: Town, listen: Callable[..., Listener]
+) -> None:
+    early = listen()
     town.rises_to(31.7, 0)
     assert _levels(early.first(1)) == [("blue", "active")]
     town.rises_to(31.9, 1)  # still blue: no event
@@ -77,7 +102,7 @@ def test_a_client_hears_of_warnings_as_they_come_and_goes_on_where_it_was(town: 
     assert _levels(early.first(2))[1:] == [("yellow", "active")]
     numbers = [number for number, _ in early.events]
     assert numbers == sorted(set(numbers))
-    late, back = Listener(town.url), Listener(town.url, str(numbers[0]))
+    late, back = listen(), listen(str(numbers[0]))
     assert _levels(late.first(1)) == _levels(back.first(1)) == [("yellow", "active")]
     town.rises_to(34.5, 3)
     for listener in (early, late, back):

@@ -204,7 +204,7 @@ def test_a_bad_filter_is_refused_with_its_reason(lang: Language, text: str, prob
 def test_over_http_a_bad_filter_is_told_and_the_next_is_answered(
     service: Any, given: dict[str, str], status: int, problem: str
 ) -> None:
-    with httpx.Client(base_url=service.url, trust_env=False, timeout=10) as http:
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as http:
         answer = http.get("/collections/parcels/items", params={"f": "json"} | given)
         assert answer.status_code == status, answer.text
         assert problem in answer.text.replace("\\u0000", "")

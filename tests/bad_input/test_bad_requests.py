@@ -37,7 +37,7 @@ def test_the_tables_are_large_and_their_names_are_unique() -> None:
 
 @pytest.fixture(scope="module")
 def http(service: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=service.url, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -59,7 +59,7 @@ def test_a_bad_request_is_refused_in_words(http: httpx.Client, case: Any) -> Non
 def _ask(http: httpx.Client, url: str) -> httpx.Response:
     if len(url) < LONGEST:
         return http.get(url, headers={"accept": "application/json"})
-    connection = http_client.HTTPConnection(http.base_url.host, http.base_url.port, timeout=10)
+    connection = http_client.HTTPConnection(http.base_url.host, http.base_url.port, timeout=60)
     with contextlib.closing(connection):
         with contextlib.suppress(ConnectionError):  # the server need not read to its end what it refuses
             connection.request("GET", url)

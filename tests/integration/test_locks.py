@@ -61,8 +61,8 @@ def test_one_change_waits_for_the_other(
             wait_for(lambda: waits_for_layer(dsn), f"the {second} to wait")
             assert not one.done()
             assert not other.done()
-        one.result(timeout=20)
-        other.result(timeout=20)
+        one.result(timeout=120)
+        other.result(timeout=120)
     rows = empty_store.thread_fetch(sql.SQL("SELECT kind FROM shikong.release ORDER BY id OFFSET 2"))
     assert [kind for (kind,) in rows] == [first, second]
     assert not waits_for_layer(dsn)

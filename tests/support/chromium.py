@@ -64,7 +64,7 @@ class Page:
         time.sleep(0.3)
         self.wait(ready)
 
-    def wait(self, expression: str, seconds: float = 40) -> None:
+    def wait(self, expression: str, seconds: float = 90) -> None:
         """Wait until an expression holds on the page."""
         deadline = time.monotonic() + seconds
         while not self.value(f"Boolean({expression})"):

@@ -58,7 +58,7 @@ def dsn_of(store: Database) -> str:
     return store.settings.database_url
 
 
-def wait_for(done: Callable[[], Any], what: str, seconds: float = 25) -> None:
+def wait_for(done: Callable[[], Any], what: str, seconds: float = 120) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not done():

@@ -70,14 +70,14 @@ class Receiver:
 
     def connect(self, protocol: str = "sl651") -> socket.socket:
         """A connection to it."""
-        conn = socket.create_connection(("127.0.0.1", self.ports[protocol]), timeout=10)
+        conn = socket.create_connection(("127.0.0.1", self.ports[protocol]), timeout=60)
         conn.settimeout(10)
         return conn
 
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def receiving(dsn: str, data: Path, *options: str) -> Iterator[Receiver]:
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 @contextmanager
@@ -135,10 +135,10 @@ def broker(folder: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
-def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def until(holds: Callable[[], bool], seconds: float = 90) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not holds():
