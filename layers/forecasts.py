@@ -86,6 +86,7 @@ class Forecasts(Declared):
     layer: Identifier = Field(default="hydro_observations", description="the observations that forecasts go on from")
     rain: Identifier = Field(default="rain_forecast", description="the layer of the rain that is expected")
     published_as: Identifier = Field(default="hydro_forecasts", description="the layer that runs are published in")
+    warnings: Identifier = Field(default="forecast_warnings", description="the layer of the warnings that they bring")
     every: str = Field(
         default="PT1H", pattern=DURATION, description="a run follows the one before by so long, or longer"
     )

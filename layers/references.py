@@ -117,13 +117,23 @@ def of_warnings(rules: WarningRules | None, layers: dict[str, Layer]) -> Iterato
         for level, bound in rule.limits.items():
             if bound.field and (bound.field not in fields or fields[bound.field].type != "number"):
                 yield ("rules", name, "limits", level), f"{bound.field!r} is not a number field of {observed.stations}"
+    yield from _of_joint(rules, observed, layers)
+
+
+def _of_joint(rules: WarningRules, observed: Layer, layers: dict[str, Layer]) -> Iterator[tuple[tuple[str, ...], str]]:
+    fields = layers[observed.stations or ""].fields
     for name, joint in rules.joint.items():
         if joint.by not in fields:
             yield ("joint", name, "by"), f"{joint.by!r} is not a field of {observed.stations}"
+        if (named := joint.names) and (named.layer not in layers or named.field not in layers[named.layer].fields):
+            yield ("joint", name, "names"), f"there is no layer {named.layer!r} with a field {named.field!r}"
 
 
 #: The parameters that the layers of forecasts have.
 _FORECAST_LAYERS = {"layer": {"z", "q", "drp"}, "rain": {"drp"}, "published_as": {"z", "q", "arp"}}
+
+#: The fields that the layer of warnings ahead has besides those of warnings.
+_WARNED = {"issue", "expected_at", "gravest_at", "lifted_at"}
 
 
 def of_forecasts(forecasts: Forecasts, layers: dict[str, Layer]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -135,6 +145,9 @@ def of_forecasts(forecasts: Forecasts, layers: dict[str, Layer]) -> Iterator[tup
             yield (place,), f"{getattr(forecasts, place)!r} is not a layer of observations with {sorted(needed)}"
         elif observed is not None and layer.stations != observed.stations:
             yield (place,), f"{layer.id} has other stations than {observed.id}"
+    warned = layers.get(forecasts.warnings)
+    if warned is None or warned.kind != "features" or not warned.fields.keys() >= _WARNED:
+        yield ("warnings",), f"{forecasts.warnings!r} is not a layer of features with {sorted(_WARNED)}"
     for code, station in forecasts.stations.items():
         if unknown := [reach.station for reach in station.upstream if reach.station not in forecasts.stations]:
             yield ("stations", code, "upstream"), f"{unknown} have no forecast; there are: {sorted(forecasts.stations)}"

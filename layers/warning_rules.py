@@ -89,12 +89,20 @@ class Condition(Declared):
     stations: int = Field(ge=1)
 
 
+class NamesDecl(Declared):
+    """Where the names of groups are: the layer whose keys they are, and its field."""
+
+    layer: Identifier
+    field: Identifier
+
+
 class JointRule(Declared):
     """A rule about the stations of a group together: all conditions of a level must hold."""
 
     title: Text
     hazard: Hazard
     by: Identifier = Field(description="the field of the stations that groups them, for example the river")
+    names: NamesDecl | None = Field(None, description="for groups that are told by codes")
     levels: dict[Level, tuple[Condition, ...]] = Field(min_length=1)
 
 

@@ -1,4 +1,4 @@
-"""Runs: the forecasts of all declared stations, published as a release of their layer.
+"""Runs: the forecasts of all declared stations, published as a release of their layer, and the warnings they bring.
 
 A run writes what lies ahead of its issue; values of earlier times stay as the runs before had them. The release tells
 the issue as the time since which it holds, and answers as an instance of EDR.
@@ -23,7 +23,7 @@ from shikong.ingest.observed_rows import Rows
 from shikong.layers.catalog import Catalog
 from shikong.layers.warning_rules import duration
 from shikong.processes.figures.sources import sources_of
-from shikong.processes.forecasts import chain, rain
+from shikong.processes.forecasts import ahead, chain, rain, warned
 from shikong.processes.forecasts.chain import Forecast, Run
 from shikong.processes.hydrology.hours import HOUR
 from shikong.processes.hydrology.readings import Source
@@ -76,7 +76,9 @@ def update(database: Database, city: Catalog, horizon: int | None = None) -> Out
             if newest is None:
                 return Outcome(None, None, 0)
             run = chain.run_of(newest, horizon or declared.horizon, city.city.timezone)
-            found = chain.forecasts(source, declared, run, declared.order(), rain.expected(source))
+            expected = rain.expected(source)
+            found = chain.forecasts(source, declared, run, declared.order(), expected)
+            events, stations = ahead.events(conn, source, run, found, expected)
             sample = _on_samples(conn, city)
         if not found:
             return Outcome(None, None, 0)
@@ -85,6 +87,7 @@ def update(database: Database, city: Catalog, horizon: int | None = None) -> Out
         origin: Literal["generated", "delivered"] = "generated" if "generated" in set(rows["origin"]) else "delivered"
         made_from = releases.Source(NAME, None, None, None, origin, valid_from=issue)
         report = observations.publish(conn, layer, made_from, iter([Rows(rows, [], len(rows))]), _silent)
+        warned.publish(conn, city, warned.ahead(city, issue, events, stations), stations, origin)
     return Outcome(report.release, issue.astimezone(run.hours.zone), len(found))
 
 

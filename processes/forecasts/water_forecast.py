@@ -6,27 +6,24 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from psycopg import Connection
 from pydantic import Field
 
 from shikong.layers import catalog
 from shikong.layers.declared import Text
 from shikong.layers.forecasts import Forecasts
-from shikong.layers.warning_rules import duration
 from shikong.processes.base import BadInput, titled
 from shikong.processes.figures import table
 from shikong.processes.figures.table import Table
 from shikong.processes.forecasts import ahead, chain, rain, tables
-from shikong.processes.forecasts.chain import Forecast, RainAhead, Run
+from shikong.processes.forecasts.chain import RainAhead
 from shikong.processes.hydrology import answers, hours
 from shikong.processes.hydrology.readings import Source
 from shikong.processes.hydrology.storms import Invented
 from shikong.processes.moments import Known, Start
-from shikong.processes.warnings import facts, rehearsal
-from shikong.processes.warnings.engine import Event, Stations
+from shikong.processes.warnings import facts
 from shikong.store.database import default as default_database
 from shikong.store.database import one_state
 
@@ -110,7 +107,7 @@ class WaterForecast(answers.Series):
             shown = [one for one in found if inputs.station in (None, one.station.code)]
             if not shown:
                 raise BadInput("station", "none of the stations with a forecast is there", tuple(declared.stations))
-            events, stations = _events(conn, source, run, found, expected)
+            events, stations = ahead.events(conn, source, run, found, expected)
             layers = (declared.layer, *((declared.rain,) if _by_bureau(inputs) else ()))
             generated = inputs.storm is not None or any(one.declared.origin == "generated" for one in found)
             told_sources = answers.sources(conn, city, inputs.moment, layers, generated=generated)
@@ -148,19 +145,6 @@ def _issue(source: Source, inputs: Asked) -> datetime:
     if issue is None:
         raise BadInput("issue", "there are no readings yet")
     return issue
-
-
-def _events(
-    conn: Connection[Any], source: Source, run: Run, found: Sequence[Forecast], expected: RainAhead
-) -> tuple[list[Event], Stations]:
-    """The warnings that the rules give, and the stations. Values that count at the issue are looked at from when they
-    came, so that what is in force then is issued by then."""
-    rules = facts.rules_of(source.city)
-    issue, end = (datetime.fromtimestamp(int(run.hours.ends[at]), UTC) for at in (run.now, -1))
-    stations = facts.stations(conn, source.city)
-    observed = facts.read(conn, source.city, None, issue, issue, source.moment.known_at).observed
-    ahead.extend(observed, run, found, ahead.gauges(source), expected)
-    return list(rehearsal.run(rules, stations, observed, issue - duration(rules.stale), end)), stations
 
 
 def _by_bureau(inputs: Asked) -> bool:

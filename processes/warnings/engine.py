@@ -274,3 +274,27 @@ class Engine:
             else:
                 known.level = verdict.kept
                 yield Event("lower", subject, verdict.kept, now, verdict)
+
+
+def replay(
+    rules: WarningRules, stations: Stations, observed: Observed, start: datetime, end: datetime
+) -> Iterator[Event]:
+    """The events of a stretch of time, at each moment at which a value came."""
+    engine = Engine(rules)
+    verdicts: dict[Subject, Verdict] = {}
+    for now, concerned in _moments(observed, start, end):
+        fresh = judge(rules, stations, {station: observed[station] for station in concerned}, now)
+        verdicts |= fresh
+        yield from engine.step({**fresh, **judge_groups(rules, stations, verdicts, now)}, now)
+
+
+def _moments(observed: Observed, start: datetime, end: datetime) -> Iterator[tuple[datetime, set[str]]]:
+    """The moments at which values came, and of which stations."""
+    came: dict[float, set[str]] = {}
+    for station, series in observed.items():
+        for one in series.values():
+            within = (one.times >= start.timestamp()) & (one.times <= end.timestamp())
+            for at in one.times[within].tolist():
+                came.setdefault(at, set()).add(station)
+    for at in sorted(came):
+        yield datetime.fromtimestamp(at, UTC), came[at]

@@ -40,14 +40,32 @@ def stations_layer(city: Catalog) -> Layer:
 
 
 def stations(conn: Connection[Any], city: Catalog) -> dict[str, dict[str, Any]]:
-    """The stations by their codes: their fields, and their place (lon, lat)."""
+    """The stations by their codes: their fields, their place (lon, lat), and names of groups (`name_of`)."""
     layer = stations_layer(city)
     names = list(layer.fields)
     query = sql.SQL("SELECT {}, origin, st_x(geom), st_y(geom) FROM {}").format(
         sql.SQL(", ").join(map(sql.Identifier, names)), tables.table(layer)
     )
-    rows = (dict(zip([*names, "origin", "lon", "lat"], row, strict=True)) for row in conn.execute(query))
+    rows = [dict(zip([*names, "origin", "lon", "lat"], row, strict=True)) for row in conn.execute(query)]
+    for rule in rules_of(city).joint.values():
+        if rule.names is not None:
+            named = _names(conn, city.layer(rule.names.layer), rule.names.field)
+            for row in rows:
+                row[name_of(rule.by)] = named.get(row[rule.by])
     return {row[layer.key_field]: row for row in rows}
+
+
+def name_of(field: str) -> str:
+    """Where a station has the name of the group that a field puts it into."""
+    return f"name of {field}"
+
+
+def _names(conn: Connection[Any], layer: Layer, field: str) -> dict[str, str]:
+    """The names of a layer's features by their keys."""
+    query = sql.SQL("SELECT {}, {} FROM {}").format(
+        sql.Identifier(layer.key_field), sql.Identifier(field), tables.table(layer)
+    )
+    return dict(conn.execute(query).fetchall())
 
 
 def windows(rules: WarningRules) -> dict[str, timedelta]:

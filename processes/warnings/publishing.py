@@ -21,7 +21,7 @@ from shikong.layers.model import Layer
 from shikong.layers.warning_rules import Level
 from shikong.processes.coordination import cases
 from shikong.processes.warnings.engine import Event, Stations, Subject
-from shikong.processes.warnings.facts import rules_of
+from shikong.processes.warnings.facts import name_of, rules_of
 from shikong.store import tables
 from shikong.store.database import Database
 
@@ -116,7 +116,7 @@ def told(city: Catalog, event: Event, stations: Stations) -> dict[str, Any]:
     rules, (rule, subject) = rules_of(city), event.subject
     verdict = event.verdict
     concerned = verdict.stations or ((subject,) if rule in rules.rules else _members(city, rule, subject, stations))
-    name = str(stations.get(subject, {}).get("stnm") or _name(city, rule, subject))
+    name = str(stations.get(subject, {}).get("stnm") or _name_of_group(city, rule, subject, stations))
     at = event.at.isoformat()
     unit = rules.rules[rule].unit if rule in rules.rules else None
     headline = _headlines(city, event, name, unit)
@@ -141,9 +141,11 @@ def _members(city: Catalog, rule: str, group: str, stations: Stations) -> tuple[
     return tuple(sorted(code for code, known in stations.items() if str(known.get(by)) == group))
 
 
-def _name(city: Catalog, rule: str, subject: str) -> str:
+def _name_of_group(city: Catalog, rule: str, group: str, stations: Stations) -> str:
     """The name of a group: of a district its own, else what groups it."""
-    return subject
+    members = _members(city, rule, group, stations)
+    named = (stations[code].get(name_of(rules_of(city).joint[rule].by)) for code in members)
+    return next((str(name) for name in named if name), group)
 
 
 def _headlines(city: Catalog, event: Event, name: str, unit: str | None) -> tuple[str, str]:

@@ -7,7 +7,7 @@ SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,24 +19,14 @@ from shikong.hydrology.series.forecast import Floats
 from shikong.layers import catalog
 from shikong.layers.catalog import Catalog
 from shikong.layers.declared import Text
-from shikong.layers.warning_rules import LEVELS, WarningRules
+from shikong.layers.warning_rules import LEVELS
 from shikong.processes.base import BadInput, Process, titled
 from shikong.processes.forecasts import ahead, chain, rain
 from shikong.processes.hydrology.readings import Source
 from shikong.processes.hydrology.storms import Invented
 from shikong.processes.moments import End, Known, Start
 from shikong.processes.warnings import facts, publishing
-from shikong.processes.warnings.engine import (
-    Engine,
-    Event,
-    Observed,
-    Series,
-    Stations,
-    Subject,
-    Verdict,
-    judge,
-    judge_groups,
-)
+from shikong.processes.warnings.engine import Event, Observed, Series, Stations, Subject, replay
 from shikong.store.database import default as default_database
 from shikong.store.database import one_state
 
@@ -98,7 +88,7 @@ class Rehearsal(Process):
         with database.thread_session() as conn, one_state(conn):
             stations = facts.stations(conn, city)
             storm = _read(conn, city, start, end, inputs)
-        events = list(run(rules, stations, storm.observed, start, end))
+        events = list(replay(rules, stations, storm.observed, start, end))
         return {
             "start": start.isoformat(), "end": end.isoformat(),
             "origin": "generated" if storm.generated else "delivered",
@@ -107,28 +97,6 @@ class Rehearsal(Process):
             "events": [told(city, event, stations) for event in events], "highest": _highest(events),
             "actions": actions(city, events),
         }  # fmt: skip
-
-
-def run(rules: WarningRules, stations: Stations, observed: Observed, start: datetime, end: datetime) -> Iterator[Event]:
-    """The events of a stretch of time, at each moment at which a value came."""
-    engine = Engine(rules)
-    verdicts: dict[Subject, Verdict] = {}
-    for now, concerned in _moments(observed, start, end):
-        fresh = judge(rules, stations, {station: observed[station] for station in concerned}, now)
-        verdicts |= fresh
-        yield from engine.step({**fresh, **judge_groups(rules, stations, verdicts, now)}, now)
-
-
-def _moments(observed: Observed, start: datetime, end: datetime) -> Iterator[tuple[datetime, set[str]]]:
-    """The moments at which values came, and of which stations."""
-    came: dict[float, set[str]] = {}
-    for station, series in observed.items():
-        for one in series.values():
-            within = (one.times >= start.timestamp()) & (one.times <= end.timestamp())
-            for at in one.times[within].tolist():
-                came.setdefault(at, set()).add(station)
-    for at in sorted(came):
-        yield datetime.fromtimestamp(at, UTC), came[at]
 
 
 def _read(conn: Connection[Any], city: Catalog, start: datetime, end: datetime, inputs: Storm) -> _Storm:

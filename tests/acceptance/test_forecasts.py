@@ -154,3 +154,49 @@ def test_the_process_answers_over_http(client: Any) -> None:
 def test_the_sample_has_a_run_of_all_stations(client: Any) -> None:
     told = client.get("/collections/hydro_forecasts/locations", f="json").json
     assert {feature["id"] for feature in told["features"]} == set(CITY.forecasts.stations)
+
+
+def _rain_ahead(store: Database, folder: Path, depth: float) -> None:
+    times = [(ISSUE + timedelta(hours=hour)).isoformat() for hour in range(1, 13)]
+    pd.DataFrame({"stcd": GAUGE, "time": times, "drp": depth}).to_csv(folder / "rain.csv", index=False)
+    load(store, folder / "rain.csv", "rain_forecast")
+
+
+def test_the_warnings_that_a_run_brings_are_features_until_a_run_says_otherwise(
+    store: Database, tmp_path: Path, run_service: Callable[..., AbstractContextManager[Service]]
+) -> None:
+    _rain_ahead(store, tmp_path, 18.0)
+    runs.update(store, CITY, 48)
+    with run_service(dsn_of(store), store.settings.data) as service:
+        url = f"{service.url}/collections/forecast_warnings/items"
+        features = httpx.get(url, params={"limit": 1000}).json()["features"]
+        inputs = {"horizon_h": 48, "issue": ISSUE.isoformat()}
+        answer = httpx.post(f"{service.url}/processes/water-forecast/execution", json={"inputs": inputs}).json()
+        _rain_ahead(store, tmp_path, 0.0)
+        runs.update(store, CITY, 48)
+        assert httpx.get(url).json()["features"] == []
+        store_time = store.thread_fetch(sql.SQL("SELECT min(published_at) FROM shikong.release"
+                                                " WHERE layer = 'forecast_warnings'"))[0][0]  # fmt: skip
+        before = httpx.get(url, params={"asOf": store_time.isoformat()}).json()["features"]
+        runs.update(store, CITY, 48)
+    assert {one["id"] for one in before} == {one["id"] for one in features}
+    events = pd.DataFrame(answer["tables"]["warnings"]["rows"])
+    events["code"] = events["rule_code"] + "-" + events["subject"]
+    events["kind"] = [change["en"] for change in events["change"]]
+    events["at"] = pd.to_datetime(events["at"])
+    events = events[events["at"] > ISSUE]
+    rising = events[events["kind"].isin(["Issue", "Raise"])]
+    assert {one["id"] for one in features} == set(rising["code"])
+    assert {"rain_6h-31158100", "rain_24h-31158100"} <= set(rising["code"])
+    for one in features:
+        told, own = one["properties"], rising[rising["code"] == one["id"]]
+        assert pd.Timestamp(told["expected_at"]) == own["at"].min()
+        assert told["level"] == max(own["level_code"], key=["blue", "yellow", "orange", "red"].index)
+        assert pd.Timestamp(told["issue"]) == ISSUE
+        assert told["headline_en"] in [headline["en"] for headline in own["headline"]]
+        last = events[events["code"] == one["id"]].iloc[-1]
+        assert (told["lifted_at"] is None) == (last["kind"] != "Lift")
+        assert told["origin"] == "generated"
+        assert one["geometry"]["type"] == "MultiPoint"
+    kept = store.thread_fetch(sql.SQL("SELECT count(*) FROM shikong.release WHERE layer = 'forecast_warnings'"))
+    assert kept == [(2,)], "a run that brings nothing new publishes nothing"
