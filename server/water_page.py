@@ -56,7 +56,7 @@ def described(context: Context, language: Language) -> Part:
     return {
         "extent": list(extent), "timezone": city.city.timezone,
         "layers": {"observations": layer.id, "stations": stations.id, "warnings": rules.published_as,
-                   "forecasts": city.forecasts.published_as},
+                   "forecasts": city.forecasts.published_as, "ahead": city.forecasts.warnings},
         "rivers": declared_style(city, city.layer("rivers")),
         "states": _codes(context, STATES, language), "levels": _codes(context, "warning_level", language),
         "types": _codes(context, "station_type", language), "kinds": KINDS,

@@ -137,6 +137,17 @@ def test_without_readings_there_is_no_run(empty_store: Database) -> None:
     assert _published(empty_store) == []
 
 
+def test_a_storm_over_a_district_is_told_by_the_districts_name(client: Any) -> None:
+    items = "/collections/{}/items"
+    found = client.get(items.format("forecast_warnings"), f="json", rule="district_storm").json["features"]
+    assert found
+    for one in found:
+        code = one["properties"]["subject"]
+        (district,) = client.get(items.format("districts"), f="json", xzqdm=code).json["features"]
+        assert one["properties"]["name"] == district["properties"]["xzqmc"]
+        assert district["properties"]["xzqmc"] in one["properties"]["headline_zh"]
+
+
 def test_the_process_answers_over_http(client: Any) -> None:
     described = client.get("/processes/water-forecast", f="json").json
     assert set(described["inputs"]) >= {"station", "issue", "horizon_h", "rain", "storm", "rain_from", "asOf"}

@@ -139,6 +139,26 @@ def test_a_forecast_goes_on_where_the_readings_end(service: Any, page: Any) -> N
     assert dict(series)["预报水位 (m)"] == len(run["ranges"]["z"]["values"])
 
 
+def test_warnings_that_the_forecast_brings_are_listed_by_when_they_do(service: Any, page: Any) -> None:
+    features = httpx.get(
+        f"{service.url}/collections/forecast_warnings/items", params={"limit": 1000, "f": "json"}
+    ).json()["features"]  # fmt: skip
+    expected = {one["id"]: one["properties"]["expected_at"] for one in features}
+    assert expected
+    _open(page, service.url)
+    listed = page.value("[...document.querySelectorAll('#ahead-warnings li')].map(one => one.dataset.warning)")
+    assert sorted(listed) == sorted(expected)
+    assert [expected[code] for code in listed] == sorted(expected.values())
+    assert str(len(expected)) in _text(page, "#ahead-count")
+    page.value("document.querySelector('#ahead summary').click()")
+    assert page.value("document.querySelector('#ahead-warnings').getBoundingClientRect().height") > 20
+    chosen = next(one for one in features if "," not in one["properties"]["stations"])["properties"]
+    page.value(f"document.querySelector('#ahead-warnings [data-warning=\"{chosen['code']}\"] button').click()")
+    page.wait(f"document.querySelector('#stations [aria-pressed=true]').dataset.code === '{chosen['stations']}'")
+    link = page.value("document.querySelector('#ahead-warnings a').href")
+    assert httpx.get(link).status_code == 200
+
+
 def test_the_slider_floods_the_land_as_the_process_says(service: Any, page: Any, artefacts: Path) -> None:
     _open(page, service.url, f"station={WORST}&isolines=0")
     page.value("document.getElementById('flood-slider').focus()")
@@ -208,6 +228,7 @@ def test_a_moment_of_the_past_is_shown_as_it_was(service: Any, page: Any) -> Non
     assert page.value("document.getElementById('water-now').getAttribute('aria-pressed')") == "false"
     newest = page.value("document.querySelector('#station-table tbody td').textContent")
     assert newest <= (now - timedelta(hours=30)).strftime("%Y-%m-%d %H:%M")
+    assert page.value("document.getElementById('ahead').hidden"), "nothing of today's forecast was known then"
     page.value("document.getElementById('water-now').click()")
     page.wait("document.getElementById('water-now').getAttribute('aria-pressed') === 'true'")
     page.wait(f"document.querySelector('#stations [data-code=\"{WORST}\"] .figure').textContent !== "

@@ -81,6 +81,15 @@ export async function warningsAt(moment) {
   return (await fetchJson(`${base}/collections/${layers.warnings}/items?${asked}`)).features;
 }
 
+/** The warnings that the newest run (at a moment: the newest then) brings and that are not over by then. */
+export async function warningsAhead(moment) {
+  const asked = new URLSearchParams({ limit: '1000', f: 'json' });
+  if (moment) asked.set('asOf', moment);
+  const { features } = await fetchJson(`${base}/collections/${layers.ahead}/items?${asked}`);
+  const now = moment ? Date.parse(moment) : Date.now();
+  return features.filter(({ properties: { lifted_at: end } }) => end === null || Date.parse(end) > now);
+}
+
 /** The warnings in force and each change of them; heard: called with each, lost: with whether the stream is broken. */
 export function listen(heard, lost) {
   const source = new EventSource(`${base}/warnings/events`);
@@ -90,7 +99,8 @@ export function listen(heard, lost) {
   return () => source.close();
 }
 
-export const warningAddress = (code) =>
-  localized(`${base}/collections/${layers.warnings}/items/${encodeURIComponent(code)}?f=html`);
-export const stationAddress = (code) =>
-  localized(`${base}/collections/${layers.stations}/items/${encodeURIComponent(code)}?f=html`);
+const featureAddress = (layer, code) =>
+  localized(`${base}/collections/${layer}/items/${encodeURIComponent(code)}?f=html`);
+export const warningAddress = (code) => featureAddress(layers.warnings, code);
+export const aheadAddress = (code) => featureAddress(layers.ahead, code);
+export const stationAddress = (code) => featureAddress(layers.stations, code);

@@ -5,12 +5,12 @@ import { island, say } from './page-data.js';
 import { dot, make } from './dom.js';
 import { Clock } from './clock.js';
 import { State } from './state.js';
-import { ask, forecastParameters, inForce, listen, readParameters, warningsAt } from './water-data.js';
+import { ask, forecastParameters, inForce, listen, readParameters, warningsAhead, warningsAt } from './water-data.js';
 import { drawRain, drawReservoirs } from './water-basin.js';
 import { Flood } from './water-flood.js';
 import { Hydrograph } from './water-hydrograph.js';
 import { WaterMap, legendRows, rainColor } from './water-map.js';
-import { listStates, listStations, listWarnings, sorted } from './water-stations.js';
+import { listAhead, listStates, listStations, listWarnings, sorted } from './water-stations.js';
 
 const page = island('water-data');
 const clock = new Clock(page.timezone);
@@ -119,10 +119,11 @@ class WaterPage {
       const turn = ++this.turn;
       const { moment } = this.state;
       const then = moment ? { datetime: moment } : {};
-      const [answer, read, forecast, warnings] = await Promise.all([
+      const [answer, read, forecast, ahead, warnings] = await Promise.all([
         ask('station-state', { days: 0, ...then }),
         readParameters(),
         forecastParameters(),
+        warningsAhead(moment),
         moment ? warningsAt(moment) : null,
       ]);
       if (turn !== this.turn) return;
@@ -134,6 +135,7 @@ class WaterPage {
         : say('nothingRead');
       element('water-sample').hidden = !this.rows.some(({ origin }) => origin === 'generated');
       this.tellWarnings();
+      this.tellAhead(ahead);
       this.show();
       await Promise.all([this.readRain(), this.readReservoirs(then)]);
       if (turn !== this.turn) return;
@@ -236,6 +238,14 @@ class WaterPage {
   tellWarnings() {
     element('warning-count').textContent = String(this.warnings.size);
     listWarnings(element('warnings'), [...this.warnings.values()], clock, this.pick);
+  }
+
+  tellAhead(warnings) {
+    element('ahead').hidden = !warnings.length;
+    if (!warnings.length) return;
+    const when = clock.words(warnings[0].properties.issue);
+    element('ahead-count').textContent = say('aheadOf', { n: warnings.length, when });
+    listAhead(element('ahead-warnings'), warnings, clock, this.pick);
   }
 
   /** Shows the chosen station. move: whether the map goes there. */

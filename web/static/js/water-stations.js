@@ -3,7 +3,7 @@
 import { island, say } from './page-data.js';
 import { RAIN } from './chart.js';
 import { dot, make } from './dom.js';
-import { warningAddress } from './water-data.js';
+import { aheadAddress, warningAddress } from './water-data.js';
 
 const page = island('water-data');
 const lang = document.documentElement.lang.slice(0, 2);
@@ -70,29 +70,43 @@ export function sorted(warnings) {
 /** clock: the city's. pick: called with the station that a warning is about. */
 export function listWarnings(list, warnings, clock, pick) {
   list.replaceChildren(
-    ...sorted(warnings).map(({ properties }) => {
-      const { title, color } = page.levels[properties.level];
-      const headline = lang === 'zh' ? properties.headline_zh : properties.headline_en;
-      const [station] = String(properties.stations ?? '').split(',');
-      const go = make('button', { type: 'button' }, headline ?? properties.name);
-      go.addEventListener('click', () => pick(station));
-      return make(
-        'li',
-        { style: `--level:${color}`, 'data-warning': properties.code },
-        make('span', { class: 'unseen' }, title),
-        station ? go : headline,
-        make(
-          'small',
-          { class: 'muted' },
-          `${clock.words(properties.changed_at ?? properties.issued_at)} · `,
-          properties.state === 'acknowledged' ? `${say('acknowledged')} · ` : '',
-          affected(properties.affected),
-          make('a', { href: warningAddress(properties.code) }, say('warningMore')),
-        ),
-      );
-    }),
+    ...sorted(warnings).map(({ properties }) =>
+      entry(properties, warningAddress, pick, [
+        `${clock.words(properties.changed_at ?? properties.issued_at)} · `,
+        properties.state === 'acknowledged' ? `${say('acknowledged')} · ` : '',
+        affected(properties.affected),
+      ]),
+    ),
   );
   if (!warnings.length) list.replaceChildren(make('li', { class: 'none' }, say('noWarnings')));
+}
+
+/** Warnings that a forecast brings, by when they do. */
+export function listAhead(list, warnings, clock, pick) {
+  const first = [...warnings].sort((a, b) => a.properties.expected_at.localeCompare(b.properties.expected_at));
+  list.replaceChildren(
+    ...first.map(({ properties }) => {
+      const { expected_at: from, lifted_at: until } = properties;
+      const when = { from: clock.words(from), until: until && clock.words(until) };
+      return entry(properties, aheadAddress, pick, [`${say(until ? 'aheadUntil' : 'aheadFrom', when)} · `]);
+    }),
+  );
+}
+
+/** A warning in a list: its headline, which picks its station, what else is told of it, and where more is. */
+function entry(properties, address, pick, told) {
+  const { title, color } = page.levels[properties.level];
+  const headline = lang === 'zh' ? properties.headline_zh : properties.headline_en;
+  const [station] = String(properties.stations ?? '').split(',');
+  const go = make('button', { type: 'button' }, headline ?? properties.name);
+  go.addEventListener('click', () => pick(station));
+  return make(
+    'li',
+    { style: `--level:${color}`, 'data-warning': properties.code },
+    make('span', { class: 'unseen' }, title),
+    station ? go : headline,
+    make('small', { class: 'muted' }, ...told, make('a', { href: address(properties.code) }, say('warningMore'))),
+  );
 }
 
 /** What a warning's flood reaches, where that is known. */
