@@ -79,10 +79,12 @@ def template(cluster: Cluster) -> str:
 @pytest.fixture
 def empty_store(cluster: Cluster, template: str, tmp_path: Path) -> Iterator[Database]:
     """A store without data, for this test alone."""
-    dsn = _create(cluster, f"t{uuid.uuid4().hex[:12]}", template)
-    store = Database(settings_for(dsn, tmp_path / "data"))
+    name = f"t{uuid.uuid4().hex[:12]}"
+    store = Database(settings_for(_create(cluster, name, template), tmp_path / "data"))
     yield store
     store.close_threads()
+    with psycopg.connect(cluster.dsn_of("postgres"), autocommit=True) as conn:  # hundreds of them are gigabytes
+        conn.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(scope="session")
