@@ -32,7 +32,7 @@ def current(folder: Path) -> gpd.GeoDataFrame:
 
 #: Layers that the service works out from others, or that departments fill step by step.
 DERIVED = {"plan_conflicts", "coordination_cases", "coordination_opinions", "conflict_tasks", "warnings",
-           "hydro_forecasts"}  # fmt: skip
+           "hydro_forecasts", "forecast_warnings"}  # fmt: skip
 TABLES = [
     layer.id for layer in catalog.load() if layer.kind in ("features", "observations") and layer.id not in DERIVED
 ]
