@@ -22,8 +22,8 @@ setup-dev: ## the same with the tools for tests
 setup-clients: ## the same with QGIS, GDAL and Chromium
 	@scripts/setup.sh clients
 
-test: setup-dev ## all tests but those that drive outside clients
-	@$(BIN)/python -m pytest -m "not clients"
+test: setup-dev ## all tests but those that drive outside clients, on two processors
+	@$(BIN)/python -m pytest -m "not clients" -n 2 --dist loadfile
 
 test-clients: setup-clients ## QGIS, GDAL, OWSLib, Chromium and the notebook against a running server
 	@$(BIN)/python -m pytest -m clients tests/clients

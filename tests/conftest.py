@@ -28,7 +28,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shikong.cli import tiles
+from shikong.cli import console, tiles
 from shikong.cli.data import load_sample
 from shikong.layers import catalog
 from shikong.processes.warnings.watch import Watch
@@ -44,6 +44,12 @@ SHARED = ROOT.parent / "shared" / "data"
 
 for name in [name for name in os.environ if name.startswith(("SHIKONG_", "DATABASE_URL", "PG"))]:
     del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wide_tables() -> None:
+    """Commands write wide tables, whatever the terminal of the test run: words are not cut."""
+    console.out.width = console.err.width = 300
 
 
 @pytest.fixture(scope="session")

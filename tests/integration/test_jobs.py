@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from procrastinate.jobs import Job
 from psycopg import sql
 from typer.testing import CliRunner
@@ -40,11 +39,8 @@ from support.loads import (
 WHO = sql.SQL("SELECT principal FROM shikong.release ORDER BY id")
 
 
-def test_a_load_is_deferred_listed_and_run_by_commands(
-    default_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_is_deferred_listed_and_run_by_commands(default_store: Database, tmp_path: Path) -> None:
     path = write_districts(tmp_path / "d.geojson", 10)
-    monkeypatch.setenv("COLUMNS", "200")
 
     def shikong(*arguments: str) -> str:
         done = CliRunner().invoke(main.app, arguments)

@@ -36,9 +36,8 @@ State = dict[Key, float]
 
 
 @pytest.fixture
-def store(default_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """The process-wide store with two stations; commands write wide tables."""
-    monkeypatch.setenv("COLUMNS", "200")
+def store(default_store: Database, tmp_path: Path) -> Database:
+    """The process-wide store with two stations."""
     stations = tmp_path / "stations.csv"
     stations.write_text("stcd,stnm,lon,lat\nS1,甲,115.9,36.4\nS2,乙,116.1,36.4\n", encoding="utf-8")
     load(default_store, stations, "hydro_stations")

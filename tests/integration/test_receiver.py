@@ -302,13 +302,9 @@ def test_nothing_that_was_confirmed_is_lost_when_the_receiver_is_killed(store: D
 
 
 def test_the_operator_sees_what_was_refused(
-    received: Database,
-    receiver: Receiver,
-    as_default: Callable[[str, Path], Database],
-    monkeypatch: pytest.MonkeyPatch,
+    received: Database, receiver: Receiver, as_default: Callable[[str, Path], Database]
 ) -> None:
     as_default(dsn_of(received), received.settings.data)
-    monkeypatch.setenv("COLUMNS", "300")
     with receiver.connect() as conn:
         conn.sendall(stage_report(UNKNOWN, NOW, 1.0))
         assert _confirmed(conn) == b"\x04"
