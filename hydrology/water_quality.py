@@ -21,7 +21,12 @@ WORSE = "V-"
 #: Upper limits of the classes in mg/L, but of oxygen, of which they are lower ones.
 _UPPER: dict[str, tuple[float, ...]] = {
     "codmn": (2, 4, 6, 10, 15), "codcr": (15, 15, 20, 30, 40), "bod5": (3, 3, 4, 6, 10),
-    "nh4n": (0.15, 0.5, 1.0, 1.5, 2.0),
+    "nh4n": (0.15, 0.5, 1.0, 1.5, 2.0), "cu": (0.01, 1, 1, 1, 1), "zn": (0.05, 1, 1, 2, 2), "f": (1, 1, 1, 1.5, 1.5),
+    "se": (0.01, 0.01, 0.01, 0.02, 0.02), "ars": (0.05, 0.05, 0.05, 0.1, 0.1),
+    "hg": (0.00005, 0.00005, 0.0001, 0.001, 0.001), "cd": (0.001, 0.005, 0.005, 0.005, 0.01),
+    "cr6": (0.01, 0.05, 0.05, 0.05, 0.1), "pb": (0.01, 0.01, 0.05, 0.05, 0.1), "cn": (0.005, 0.05, 0.2, 0.2, 0.2),
+    "vlph": (0.002, 0.002, 0.005, 0.01, 0.1), "oil": (0.05, 0.05, 0.05, 0.5, 1.0), "las": (0.2, 0.2, 0.2, 0.3, 0.3),
+    "s2": (0.05, 0.1, 0.2, 0.5, 1.0),
 }  # fmt: skip
 _PHOSPHORUS: dict[Body, tuple[float, ...]] = {
     "river": (0.02, 0.1, 0.2, 0.3, 0.4), "lake": (0.01, 0.025, 0.05, 0.1, 0.2)
@@ -60,7 +65,7 @@ class Quality:
 
 
 def rate(values: Mapping[str, float], body: Body) -> Quality | None:
-    """The class by items in mg/L (pH without unit): dox, codmn, codcr, bod5, nh4n, tp, tn, ph; others take no part.
+    """The class by items in mg/L (pH without unit), named as in the layer `water_quality`; others take no part.
 
     None where there is none of them.
     """

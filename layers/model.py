@@ -94,6 +94,10 @@ class TilesDecl(Declared):
         return self
 
 
+#: An element of a protocol, with the class of station or message, and what its values are multiplied by.
+Element = Annotated[str, Field(pattern=r"^(sl651|hj212):[0-9A-Za-z]+(/[0-9A-Za-z]+)?(\*[0-9]+(\.[0-9]+)?)?$")]
+
+
 class ParameterDecl(Declared):
     """One observed property of an observations layer, or one variable of a coverage or cube."""
 
@@ -115,10 +119,10 @@ class ParameterDecl(Declared):
         None, gt=0, description="observations: by how much a value can change in an hour; faster ones are flagged"
     )
 
-    elements: tuple[str, ...] = Field(
+    elements: tuple[Element, ...] = Field(
         (),
         description="observations: what feeds it live, for example sl651:39, sl651:3B/4B of stations of a class,"
-        " hj212:w01018/2061",
+        " hj212:w01018/2061; with a factor where the protocol has another unit: hj212:w20111/2061*0.001",
     )
 
     @model_validator(mode="after")

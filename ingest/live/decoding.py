@@ -51,20 +51,31 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known. elements: the layer and parameter of each. stations: by addresses and by their own codes."""
+class Fed:
+    """What an element feeds. factor: by which its values are multiplied, for the protocol may have another unit."""
 
-    elements: Mapping[str, tuple[str, str]]
+    layer: str
+    parameter: str
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known. elements: what each feeds. stations: by addresses and by their own codes."""
+
+    elements: Mapping[str, Fed]
     stations: Mapping[str, str]
 
 
-def elements_of(catalog: Catalog) -> dict[str, tuple[str, str]]:
-    """Which layer and parameter an element of a protocol feeds."""
+def elements_of(catalog: Catalog) -> dict[str, Fed]:
+    """What an element of a protocol feeds."""
     found = {}
     for layer in observed(catalog):
         for name, declared in layer.parameters.items():
-            found[f"mqtt:{layer.id}/{name}"] = (layer.id, name)
-            found |= {element: (layer.id, name) for element in declared.elements}
+            found[f"mqtt:{layer.id}/{name}"] = Fed(layer.id, name)
+            for declaration in declared.elements:
+                element, _, factor = declaration.partition("*")
+                found[element] = Fed(layer.id, name, float(factor or 1))
     return found
 
 
@@ -106,13 +117,14 @@ def _take(telegram: Telegram, received: Received, known: Known, done: Decoded) -
         done.refused = Broken("unknown_station", f"no station has the address {telegram.station}")
         return
     for reading in telegram.readings:
-        found = _element(telegram, reading, known)
-        if found is None or reading.value is None:  # of no interest here; a gap
+        fed = _element(telegram, reading, known)
+        if fed is None or reading.value is None:  # of no interest here; a gap
             continue
         if (off := _out_of_time(reading, received.received_at)) is not None:
             done.refused = off
             continue
-        done.values.append(Value(*found[:1], station, found[1], reading.time, reading.value, reading.faulty))
+        value = reading.value if fed.factor == 1 else round(reading.value * fed.factor, 12)
+        done.values.append(Value(fed.layer, station, fed.parameter, reading.time, value, reading.faulty))
     if telegram.picture is not None:
         done.picture = (station, *telegram.picture)
 
@@ -126,8 +138,8 @@ def _station(telegram: Telegram, known: Known) -> str | None:
     return found
 
 
-def _element(telegram: Telegram, reading: Reading, known: Known) -> tuple[str, str] | None:
-    """The layer and parameter of an element, by the class of the station where elements mean different things."""
+def _element(telegram: Telegram, reading: Reading, known: Known) -> Fed | None:
+    """What an element feeds, by the class of the station where elements mean different things."""
     name = f"{telegram.protocol}:{reading.element}"
     return known.elements.get(f"{name}/{telegram.station_class}") or known.elements.get(name)
 

@@ -49,8 +49,8 @@ _STATIONS = (
 )  # fmt: skip
 _ITEMS = (
     Column("station", Text(zh="测站编码", en="Station")), Column("item", Text(zh="项目", en="Item")),
-    Column("value", Text(zh="均值", en="Mean"), "mg/L", 3), Column("class", Text(zh="类别", en="Class")),
-    Column("limit", Text(zh="Ⅲ类限值", en="Limit of class III"), "mg/L", 3),
+    Column("value", Text(zh="均值", en="Mean"), "mg/L", 5), Column("class", Text(zh="类别", en="Class")),
+    Column("limit", Text(zh="Ⅲ类限值", en="Limit of class III"), "mg/L", 5),
     Column("times", Text(zh="超标倍数", en="Exceeded by (times)"), "1", 2),
 )  # fmt: skip
 
@@ -119,7 +119,7 @@ def _tables(city: Catalog, rows: list[tuple[Any, ...]]) -> dict[str, Table]:
             "reason": reason.model_dump() if reason else None,
         })  # fmt: skip
         items += [
-            {"station": code, "item": declared[item.name].title.model_dump(), "value": round(item.value, 3),
+            {"station": code, "item": declared[item.name].title.model_dump(), "value": round(item.value, 6),
              "class": classes[item.grade].title.model_dump(), "limit": item.limit, "times": item.times}
             for item in (quality.items if quality else [])
         ]  # fmt: skip

@@ -204,14 +204,17 @@ def test_a_telegram_in_packets_is_confirmed_when_it_is_whole(received: Database,
 
 def test_messages_of_instruments_are_answered_where_they_ask_for_it(received: Database, receiver: Receiver) -> None:
     with receiver.connect("hj212") as conn:
-        conn.sendall(hj212_message("WQ0007", NOW, "w01018-Rtd=4.2,w01018-Flag=N;w21003-Rtd=0.3,w21003-Flag=D"))
+        told = "w01018-Rtd=4.2,w01018-Flag=N;w20111-Rtd=0.05,w20111-Flag=N;w21003-Rtd=0.3,w21003-Flag=D"
+        conn.sendall(hj212_message("WQ0007", NOW, told))
         answer = conn.recv(200)
         assert b"CN=9014" in answer
         conn.sendall(b"##0010nonsense##" + hj212_message("NOBODY", NOW, "w01018-Rtd=1", answer=False))
     until(lambda: [reason for reason, _ in _refused(received)][-1:] == ["unknown_station"])
     query = sql.SQL("SELECT s.station, s.parameter, o.value, o.quality FROM data.water_quality AS o"
                     " JOIN data.water_quality__series AS s ON s.id = o.series ORDER BY 2")  # fmt: skip
-    assert received.thread_fetch(query) == [("31100700", "codcr", 4.2, 0), ("31100700", "nh4n", 0.3, 4)]
+    # Mercury comes in micrograms.
+    expected = [("codcr", 4.2, 0), ("hg", 0.00005, 0), ("nh4n", 0.3, 4)]
+    assert received.thread_fetch(query) == [("31100700", *one) for one in expected]
 
 
 def test_one_that_floods_does_not_harm_the_others(store: Database) -> None:

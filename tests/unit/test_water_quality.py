@@ -23,6 +23,39 @@ TABLE: list[tuple[str, Body, float, str]] = [
 ]  # fmt: skip
 
 
+#: The rest of the table as it is printed: limits of classes I to V.
+PRINTED = """
+    cu 0.01 1.0 1.0 1.0 1.0
+    zn 0.05 1.0 1.0 2.0 2.0
+    f 1.0 1.0 1.0 1.5 1.5
+    se 0.01 0.01 0.01 0.02 0.02
+    ars 0.05 0.05 0.05 0.1 0.1
+    hg 0.00005 0.00005 0.0001 0.001 0.001
+    cd 0.001 0.005 0.005 0.005 0.01
+    cr6 0.01 0.05 0.05 0.05 0.1
+    pb 0.01 0.01 0.05 0.05 0.1
+    cn 0.005 0.05 0.2 0.2 0.2
+    vlph 0.002 0.002 0.005 0.01 0.1
+    oil 0.05 0.05 0.05 0.5 1.0
+    las 0.2 0.2 0.2 0.3 0.3
+    s2 0.05 0.1 0.2 0.5 1.0
+"""
+
+
+@pytest.mark.parametrize("line", PRINTED.split("\n")[1:-1])
+def test_metals_and_the_like_have_the_classes_that_are_printed(line: str) -> None:
+    name, *limits = line.split()
+    for at, limit in enumerate(map(float, limits)):
+        found, beyond = (water_quality.rate({name: value}, "river") for value in (limit, limit * 1.01))
+        assert found is not None
+        assert beyond is not None
+        # Of classes with one limit the best counts.
+        assert found.grade == water_quality.CLASSES[limits.index(limits[at])]
+        worse = [grade for grade, other in zip(water_quality.CLASSES, limits, strict=True) if float(other) > limit]
+        assert beyond.grade == (worse[0] if worse else water_quality.WORSE)
+    assert name in catalog.default().layer("water_quality").parameters
+
+
 @pytest.mark.parametrize(("name", "body", "value", "grade"), TABLE)
 def test_an_item_has_the_class_of_the_table(name: str, body: Body, value: float, grade: str) -> None:
     found = water_quality.rate({name: value}, body)
