@@ -72,6 +72,9 @@ class ForecastStation(Declared):
         min_length=1, description="rain gauges and how much each weighs, for example by Thiessen polygons"
     )
     cn: float = Field(ge=30, le=100, description="curve number for usual moisture")
+    moisture: Literal["I", "II", "III"] | None = Field(
+        None, description="that the ground is always taken to have; without it the rain of the five days before tells"
+    )
     ia: float = Field(0.2, ge=0, le=0.4, description="Ia by S; the curve number holds for it")
     unit: UnitDecl
     upstream: tuple[ReachDecl, ...] = ()

@@ -34,13 +34,15 @@ BEFORE = 120
 class Ground:
     """The land between a station and those upstream of it.
 
-    cn: curve number for usual moisture. ratio: Ia by S. unit: m³/s of 1 mm, hour by hour (u,). base: m³/s.
+    cn: curve number for usual moisture. ratio: Ia by S. unit: m³/s of 1 mm, hour by hour (u,). base: m³/s. moisture:
+    that the ground is always taken to have; None for what the rain before each storm tells.
     """
 
     cn: float
     ratio: float
     unit: Floats
     base: float
+    moisture: runoff.Moisture | None = None
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,19 @@ def storms(rain: Floats) -> Iterator[slice]:
             yield slice(int(part[0]), int(part[-1]) + 1)
 
 
-def excess(rain: Floats, cn: float, ratio: float, *, growing: bool) -> Floats:
+def excess(rain: Floats, ground: Ground, *, growing: bool) -> Floats:
     """What runs off in each hour (t,), in mm. Before the first hour it is taken to have been dry."""
     found = np.zeros(len(rain))
     for storm in storms(rain):
         before = float(rain[max(0, storm.start - BEFORE) : storm.start].sum())
-        wet = runoff.adjusted(cn, runoff.moisture(before, growing=growing))
-        found[storm] = runoff.excess(rain[storm], wet, ratio)
+        cn = runoff.adjusted(ground.cn, ground.moisture or runoff.moisture(before, growing=growing))
+        found[storm] = runoff.excess(rain[storm], cn, ground.ratio)
     return found
 
 
 def simulated(rain: Floats, ground: Ground, inflows: Iterable[Inflow], *, growing: bool) -> Floats:
     """The discharge (t,) that follows from rain (t,) and what comes from upstream. Raises Unstable."""
-    running = runoff.convolved(excess(rain, ground.cn, ground.ratio, growing=growing), ground.unit)[: len(rain)]
+    running = runoff.convolved(excess(rain, ground, growing=growing), ground.unit)[: len(rain)]
     for each in inflows:
         running = running + routing.in_parts(each.flow, each.k, each.x, 1.0, muskingum.reaches(each.k, each.x, 1.0))
     return np.asarray(running + ground.base)

@@ -130,7 +130,8 @@ def _simulated(
     inflows = [
         Inflow(known[reach.station].flow, reach.k, reach.x) for reach in declared.upstream if reach.station in known
     ]
-    ground = Ground(declared.cn, declared.ia, _unit(declared.unit, declared.area), declared.base_flow)
+    unit = _unit(declared.unit, declared.area)
+    ground = Ground(declared.cn, declared.ia, unit, declared.base_flow, declared.moisture)
     month = datetime.fromtimestamp(int(run.hours.ends[run.now]), run.hours.zone).month
     return forecast.simulated(fallen, ground, inflows, growing=runoff.is_growing(month))
 
