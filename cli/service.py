@@ -31,6 +31,9 @@ _START_TIMEOUT = 60.0
 
 #: Seconds that answers under way have when the server stops; streams of events never end by themselves.
 _LAST_ANSWERS = 8
+#: Seconds that a connection is kept that nobody uses: longer than clients keep theirs (5 in most), so that no request
+#: meets one that is being closed.
+_IDLE = 75
 
 
 def up(size: Annotated[str, typer.Option(help="size of the sample city, when there is no data yet")] = "small") -> None:
@@ -78,7 +81,7 @@ def serve() -> None:
         uvicorn.run(
             "shikong.server.app:create_app", factory=True, host=settings.host, port=settings.port,
             workers=settings.workers, log_config=None, access_log=False, loop="uvloop", http=Protocol,
-            timeout_graceful_shutdown=_LAST_ANSWERS,
+            timeout_graceful_shutdown=_LAST_ANSWERS, timeout_keep_alive=_IDLE,
         )  # fmt: skip
 
 
