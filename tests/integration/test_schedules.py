@@ -73,6 +73,9 @@ def finish_all(store: Database) -> None:
 
 URL = "http://li:geheim@127.0.0.1:1/districts.geojson?token=geheim"
 
+#: For tests with a worker: it makes up for what was missed by its own clock, of a daily schedule always something.
+YEARLY = "0 3 2 3 *"
+
 
 def test_a_time_is_the_citys_and_comes_once(empty_store: Database) -> None:
     found = with_source(url=URL, schedule="0 3 * * *")
@@ -140,7 +143,7 @@ def test_a_schedule_loads_what_the_address_gives_and_tries_again(
     path = tmp_path / "d.geojson"
     frame = gpd.GeoDataFrame({"c": ["1"], "xzqmc": ["东"]}, geometry=[shapely.box(116, 36, 116.1, 36.1)], crs=4326)
     frame.to_file(path)
-    found = with_source(url=url, schedule="0 3 * * *", fields={"xzqdm": "c"})
+    found = with_source(url=url, schedule=YEARLY, fields={"xzqdm": "c"})
     due(empty_store, found, datetime(2026, 3, 2, 3, 1, tzinfo=ZoneInfo("Asia/Shanghai")))
     answers += [503, path]
     worker.run(empty_store, found, worker.Timing(), once=True)
@@ -193,7 +196,7 @@ def test_an_address_that_gives_nothing_is_told(tmp_path: Path, url: str, error: 
 
 def test_a_schedule_reads_a_feature_service_and_waits_for_one_that_is_away(empty_store: Database) -> None:
     """An address without a file's name goes to the readers of services; nobody listens at this one."""
-    found = with_source(url="postgresql://li:geheim@127.0.0.1:1/gis#public.districts", schedule="0 3 * * *")
+    found = with_source(url="postgresql://li:geheim@127.0.0.1:1/gis#public.districts", schedule=YEARLY)
     due(empty_store, found, datetime(2026, 3, 2, 3, 1, tzinfo=ZoneInfo("Asia/Shanghai")))
     worker.run(empty_store, found, worker.Timing(), once=True)
     (job,) = jobs.seen(empty_store.thread_fetch(*jobs.listing(10)))
