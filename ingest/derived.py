@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from psycopg import Connection
+from psycopg import Connection, Rollback, sql
 
 from shikong.ingest import ends, features
 from shikong.ingest.features import Options
@@ -23,14 +23,15 @@ from shikong.store import tables
 def publish(
     conn: Connection[Any], catalog: Catalog, layer: Layer, name: str, options: Options, rows: pd.DataFrame,
     shapes: Geometries,
-) -> tuple[int, bool]:  # fmt: skip
-    """Publish rows in the layer's fields with their shapes (EPSG:4490), and end `options.ending`.
+) -> int | None:  # fmt: skip
+    """Publish rows in the layer's fields with their shapes (EPSG:4490): in mode `replace` in place of all that is
+    there, in mode `update` beside it, ending `options.ending`.
 
-    name: what the release is told to come from. Runs in a transaction of the caller's, who undoes it where nothing has
-    changed. Returns the release, and whether anything has. Raises IngestError.
+    name: what the release is told to come from. Runs in a transaction of the caller's. Returns the release, or None
+    where nothing differs. Raises IngestError.
     """
     if not len(rows):
-        return ends.end(conn, layer, options.ending, name, options)[0], True
+        return _ended(conn, layer, name, options)
 
     def batches() -> Iterator[Batch]:
         for start in range(0, len(rows), BATCH_ROWS):
@@ -38,9 +39,22 @@ def publish(
             yield Batch(start + 1, rows.iloc[part].reset_index(drop=True), shapes[part])
 
     source = FeatureSource(name, f"EPSG:{tables.SRID}", list(rows.columns), len(rows), batches)
-    report = features.load(conn, catalog, layer, Path(name), source, options, _silent)
-    done = report.counts
-    return report.release, done.added + done.changed + done.ended > 0
+    with conn.transaction() as attempt:
+        report = features.load(conn, catalog, layer, Path(name), source, options, _silent)
+        done = report.counts
+        if done.added + done.changed + done.ended == 0:
+            raise Rollback(attempt)
+        return report.release
+    return None
+
+
+def _ended(conn: Connection[Any], layer: Layer, name: str, options: Options) -> int | None:
+    """End what no rows are left of; the release, or None where there is nothing."""
+    ending = options.ending
+    if options.mode == "replace":
+        query = sql.SQL("SELECT {} FROM {}").format(sql.Identifier(layer.key_field), tables.table(layer))
+        ending = tuple(key for (key,) in conn.execute(query))
+    return ends.end(conn, layer, ending, name, options)[0] if ending else None
 
 
 def _silent(done: int, total: int | None) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import shapely
-from psycopg import Connection, Rollback, sql
+from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
 from shikong.ingest import derived
@@ -305,24 +305,10 @@ def _published(
     conn: Connection[Any], catalog: Catalog, layer: Layer, plan: _Plan, rows: pd.DataFrame, shapes: Shapes
 ) -> int | None:
     """Publish what differs from what is published; the release, or None where nothing does."""
-    if plan.stale is not None:
-        ending = sorted(plan.stale - set(rows["code"]))
-    elif len(rows):
-        ending = []  # what is not found again ends by itself
-    else:
-        ending = [key for (key,) in conn.execute(sql.SQL("SELECT code FROM {}").format(tables.table(layer)))]
-    if not len(rows) and not ending:
-        return None
-    options = Options(
-        mode="replace" if plan.stale is None else "update", ending=tuple(ending), origin=_origin(rows)
-    )  # fmt: skip
-    release: int | None = None
-    with conn.transaction() as attempt:
-        release, differs = derived.publish(conn, catalog, layer, NAME, options, rows, shapes)
-        if not differs:
-            release = None
-            raise Rollback(attempt)
-    return release
+    # What a run over all does not find again ends by itself.
+    ending = () if plan.stale is None else tuple(sorted(plan.stale - set(rows["code"])))
+    options = Options(mode="replace" if plan.stale is None else "update", ending=ending, origin=_origin(rows))
+    return derived.publish(conn, catalog, layer, NAME, options, rows, shapes)
 
 
 def _origin(rows: pd.DataFrame) -> Literal["delivered", "generated"]:

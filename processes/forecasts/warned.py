@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from psycopg import Connection, Rollback, sql
+from psycopg import Connection
 
 from shikong.ingest import derived
 from shikong.ingest.features import Options
@@ -41,20 +41,11 @@ def publish(
 ) -> int | None:  # fmt: skip
     """Publish the rows in place of those before; the release, or None where none differs."""
     layer = city.layer(city.forecasts.warnings)
-    with locks.loading(conn, layer.id), conn.transaction() as attempt:
+    with locks.loading(conn, layer.id), conn.transaction():
         tables.ensure(conn, layer)
-        keys = conn.execute(sql.SQL("SELECT code FROM {}").format(tables.table(layer))).fetchall()
-        if not rows and not keys:
-            return None
-        ending = () if rows else tuple(key for (key,) in keys)
         shapes = np.array([publishing.place(row["stations"].split(","), stations) for row in rows], dtype=object)
         frame = pd.DataFrame(rows, columns=list(layer.fields)).assign(origin=origin)
-        options = Options(mode="replace", ending=ending, origin=origin)
-        release, differs = derived.publish(conn, city, layer, NAME, options, frame, shapes)
-        if not differs:
-            raise Rollback(attempt)
-        return release
-    return None
+        return derived.publish(conn, city, layer, NAME, Options(mode="replace", origin=origin), frame, shapes)
 
 
 def _begins(event: Event) -> bool:
